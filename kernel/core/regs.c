@@ -122,7 +122,7 @@ bool mb_regs_level(const struct mb_regs *rf, u32 vector)
 		u64 bits;
 
 		if (r->vector == MB_NONE || (vector != MB_NONE && r->vector != vector) ||
-		    r->target != i)
+		    r->target != i || r->flags & MB_REG_ENABLE)
 			continue;
 		bits = load(&rf->state[i].value);
 		if (r->enable != MB_NONE)
@@ -171,7 +171,7 @@ static void irq_follows(struct mb_regs *rf, u32 row, bool raised)
 	u32 t = rf->rows[row].target;
 
 	if (rf->ops->irq && rf->rows[t].vector != MB_NONE)
-		rf->ops->irq(rf->ctx, t, raised);
+		rf->ops->irq(rf->ctx, t, raised && !(rf->rows[t].flags & MB_REG_ENABLE));
 }
 
 /* ---- one row ----------------------------------------------------------------- */

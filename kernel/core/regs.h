@@ -21,7 +21,8 @@
 #define MB_REG_DOORBELL		0x0004	/* a write hook that nothing is stored for */
 #define MB_REG_SYNC		0x0008	/* the driver's write waits until the hook has run */
 #define MB_REG_VOLATILE		0x0010	/* reads may differ: tests for free skip it */
-#define MB_REG_FLAGS		0x001f
+#define MB_REG_ENABLE		0x0020	/* its bits enable those of a status of interrupt @vector */
+#define MB_REG_FLAGS		0x003f
 
 /**
  * struct mb_reg - one row of a register map, as masks
@@ -42,7 +43,8 @@
  * @lock_mask: writes are refused while row @lock has one of these bits set
  * @lock: row index, or MB_NONE
  * @target: row whose state accesses work on: the row itself unless an alias
- * @vector: interrupt that follows this status register, or MB_NONE
+ * @vector: interrupt that follows this status register, or that this MB_REG_ENABLE
+ *	register enables causes of, or MB_NONE
  * @enable: row whose bits enable those of the status, or MB_NONE: all enabled
  * @id: the owner's name for the row (a row may move when rows are sorted)
  * @index: which element of an array this is, else 0
