@@ -15,10 +15,6 @@
 #ifndef MOONBAR_H
 #define MOONBAR_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "regs.h"
 
 #ifdef __cplusplus
@@ -26,7 +22,11 @@ extern "C" {
 #endif
 
 #define MB_VERSION	"0.1.0"
+#ifdef MB_CDEF
+#define MB_API
+#else
 #define MB_API		__attribute__((visibility("default")))
+#endif
 
 /** struct mb_error - why a call failed; @text is one sentence, never empty on failure */
 struct mb_error {
@@ -56,8 +56,9 @@ enum mb_event {
  * @value: READ: stored bits in, answer out. WRITE: the new stored value in
  *	(for a doorbell the written value), the value to store out
  * @old: WRITE: value before; @raw: WRITE: what the driver wrote
- * @offset: @bar: @size: GUEST_ERROR and TIMEOUT: the access; @size is the kind for GUEST_ERROR
- * @result: @data: for mb_bus_read() and mb_bus_write() through Lua
+ * @offset: @bar: GUEST_ERROR and TIMEOUT: the access; for GUEST_ERROR @size is the
+ *	enum mb_guest_error, @raw the bytes and @value what was written
+ * @data: for a driver's read and write through Lua
  */
 struct mb_call {
 	uint64_t value, old, raw, offset, data;
@@ -69,16 +70,20 @@ struct mb_device;
 /* mb_handler - @row: row index (or timer id); returns as mb_event says, -1: it failed */
 typedef int (*mb_handler)(void *ctx, enum mb_event event, uint32_t row, struct mb_call *call);
 
-enum mb_cap_type { MB_CAP_PM, MB_CAP_EXPRESS, MB_CAP_MSI, MB_CAP_MSIX, MB_CAP_VENDOR };
+/* PCI capability identifiers, as in configuration space */
+enum mb_cap_id {
+	MB_CAP_ID_PM = 0x01, MB_CAP_ID_MSI = 0x05, MB_CAP_ID_VENDOR = 0x09,
+	MB_CAP_ID_EXPRESS = 0x10, MB_CAP_ID_MSIX = 0x11,
+};
 
 /** struct mb_cap - one capability, laid out from 0x40 in the order given */
 struct mb_cap {
-	uint32_t type;
+	uint32_t id;			/* enum mb_cap_id */
 	uint32_t vectors;		/* MSI: 1, 2, 4 … 32; MSI-X: 1 to 2048 */
 	uint32_t bar, table, pba;	/* MSI-X: where table and PBA live */
 	uint32_t masking, is64;		/* MSI: per-vector masks, 64-bit address */
-	uint32_t len;			/* VENDOR: bytes after the length byte */
-	uint8_t bytes[252], wmask[252];
+	uint32_t len;			/* VENDOR: bytes after the length byte, at most 189 */
+	uint8_t bytes[192], wmask[192];
 };
 
 /** struct mb_bar_desc - @size: bytes, a power of two from 16, or 0 for none */
@@ -133,6 +138,10 @@ enum mb_irq_op { MB_IRQ_RAISE = 1, MB_IRQ_EVAL, MB_IRQ_ASSERT, MB_IRQ_DEASSERT }
 
 /* mb_irq() - as PCIEM_IRQ in kernel/uapi/pciem.h. 0, or -1 for a vector out of range */
 MB_API int mb_irq(struct mb_device *dev, uint32_t vector, enum mb_irq_op op);
+
+/* mb_irq_mode() - what the driver has enabled now */
+enum mb_irq_mode { MB_IRQ_NONE, MB_IRQ_INTX, MB_IRQ_MSI, MB_IRQ_MSIX };
+MB_API enum mb_irq_mode mb_irq_mode(const struct mb_device *dev);
 
 enum mb_dma_why {
 	MB_DMA_OK, MB_DMA_WILD, MB_DMA_STALE, MB_DMA_BOUNDS, MB_DMA_DIRECTION,

@@ -176,9 +176,11 @@ void mb_regs_poke(struct mb_reg_state *st, u64 mask, u64 value);
  */
 bool mb_regs_level(const struct mb_regs *rf, u32 vector);
 
+#ifndef MB_CDEF
 static inline u64 mb_size_mask(unsigned int size)
 {
 	return size >= 8 ? ~0ull : (1ull << 8 * size) - 1;
 }
+#endif
 
 #endif

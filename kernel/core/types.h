@@ -9,9 +9,11 @@
 #ifdef __KERNEL__
 #include <linux/types.h>
 #else
+#ifndef MB_CDEF		/* LuaJIT's ffi.cdef knows these types already */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 typedef uint8_t u8;
 typedef uint16_t u16;

@@ -261,6 +261,7 @@ struct pciem_slot {
 /**
  * struct pciem_queue - shared between the kernel, who produces, and the host
  * @tail: requests produced since REGISTER, modulo 2^32; stored with release order
+ * @irq_mode: what the driver has enabled now: 0 none, 1 INTx, 2 MSI, 3 MSI-X; by the kernel
  * @head: requests whose handling is over; stored by the host with release order
  *	after the hooks have run. What the kernel answers by itself waits until
  *	head == tail (promise 3). The kernel believes no head outside
@@ -271,7 +272,7 @@ struct pciem_slot {
  * mmap at PCIEM_MMAP_QUEUE, after REGISTER.
  */
 struct pciem_queue {
-	__u32 tail, pad0[15];
+	__u32 tail, irq_mode, pad0[14];
 	__u32 head, awake, pad1[14];
 	__u32 pad2[992];
 	struct pciem_request entry[PCIEM_QUEUE_ENTRIES];

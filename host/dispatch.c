@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/*
+ * dispatch.c: from the register file to the device's handler: the far end of
+ * the street that an access takes.
+ *
+ * Try it:  make build/test_host && build/test_host
+ */
+#include <string.h>
+
+#include "transport/transport.h"
+
+int mb_dispatch(struct mb_device *dev, enum mb_event event, uint32_t row)
+{
+	return dev->handler ? dev->handler(dev->ctx, event, row, &dev->call) : -1;
+}
+
+static u64 read_hook(void *ctx, u32 row, u64 stored)
+{
+	struct mb_device *dev = ctx;
+
+	dev->call.value = stored;
+	return mb_dispatch(dev, MB_EV_READ, row) < 0 ? stored : dev->call.value;
+}
+
+static int write_hook(void *ctx, u32 row, u64 old, u64 raw, u64 *value)
+{
+	struct mb_device *dev = ctx;
+	int what;
+
+	dev->call.value = dev->rows[row].flags & MB_REG_DOORBELL ? raw : *value;
+	dev->call.old = old;
+	dev->call.raw = raw;
+	what = mb_dispatch(dev, MB_EV_WRITE, row);
+	*value = dev->call.value;
+	return what < 0 ? 0 : what;
+}
+
+static void irq(void *ctx, u32 row, bool raised)
+{
+	struct mb_device *dev = ctx;
+
+	mb_irq(dev, dev->rows[row].vector, raised ? MB_IRQ_RAISE : MB_IRQ_EVAL);
+}
+
+static void ram(void *ctx, u32 bar, u64 offset, void *data, unsigned int size, bool write)
+{
+	struct mb_span s = mb_ram(ctx, bar, offset, size);
+
+	if (!s.ptr)
+		memset(data, write ? 0 : 0xff, write ? 0 : size);
+	else if (write)
+		memcpy(s.ptr, data, size);
+	else
+		memcpy(data, s.ptr, size);
+}
+
+void mb_dispatch_guest_error(struct mb_device *dev, enum mb_guest_error what, uint32_t row,
+			     uint32_t bar, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct mb_call keep = dev->call;	/* it may happen inside a write */
+
+	dev->call.bar = bar;
+	dev->call.offset = offset;
+	dev->call.value = value;
+	dev->call.raw = size;
+	dev->call.size = what;
+	mb_dispatch(dev, MB_EV_GUEST_ERROR, row);
+	dev->call = keep;
+}
+
+static void guest_error(void *ctx, enum mb_guest_error what, u32 row, u32 bar, u64 offset,
+			unsigned int size, u64 value)
+{
+	mb_dispatch_guest_error(ctx, what, row, bar, offset, size, value);
+}
+
+void mb_dispatch_reset(struct mb_device *dev, uint32_t kind)
+{
+	mb_regs_reset(&dev->regs, false);
+	mb_irq(dev, MB_NONE, MB_IRQ_EVAL);
+	dev->call.value = kind;
+	mb_dispatch(dev, MB_EV_RESET, MB_NONE);
+}
+
+const struct mb_regs_ops mb_dispatch_ops = {
+	.read_hook = read_hook, .write_hook = write_hook, .irq = irq, .ram = ram,
+	.guest_error = guest_error,
+};
