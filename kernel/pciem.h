@@ -10,12 +10,19 @@
 #define PCIEM_H
 
 #include <linux/completion.h>
+#include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/percpu-refcount.h>
+#include <linux/poll.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
+#include "linux_compat.h"
+
+#include "core/caps.h"
 #include "core/config.h"
 #include "core/msi.h"
 #include "core/regs.h"
@@ -26,6 +33,7 @@ struct pciem_irqs;		/* irq.c: vectors, irq domains */
 struct pciem_dma;		/* dma.c: what the driver has mapped */
 struct pciem_queue_state;	/* queue.c */
 struct pciem_compat;		/* compat.c: the older ring */
+struct pciem_setup;		/* session.c: what was asked for before REGISTER */
 
 enum pciem_phase {
 	PCIEM_OPEN,		/* nothing yet */
@@ -41,21 +49,25 @@ enum pciem_phase {
  * @size: bytes, 0 if absent; @flags: low bits of the BAR register
  * @start: address on the bus, set by bus.c when the PCI core has placed it, and
  *	by config writes that move it; 0 while unplaced
- * @pages: backing memory, allocated page by page when first mapped or touched
+ * @pages: backing memory, a struct page an index, allocated when first mapped or touched;
+ *	page_private() is the kernel address that maps it, if any (trap.c)
+ * @trace: PCIEM_TRACE_* | PCIEM_TRACED, listed interface only
  */
 struct pciem_bar {
 	u64 size;
 	u32 flags;
 	u64 start;
-	struct page **pages;
-	unsigned long *trapped;		/* bitmap, a bit a page: accesses trap */
-	u32 trace;			/* PCIEM_TRACE_* | PCIEM_TRACED, listed interface only */
+	struct xarray pages;
+	u32 trace;
 };
+
+#define PCIEM_TRACED	0x80000000u	/* pciem_bar.trace: every page of the BAR traps */
 
 struct pciem_session {
 	struct kref ref;
 	struct mutex lock;		/* phase and set-up; outermost, may sleep */
 	enum pciem_phase phase;
+	bool registering;		/* REGISTER is under way, without the lock */
 	bool native;			/* SET_REGS was called: register file and queue */
 	bool dead;			/* the host is gone: as a surprise-removed device; READ_ONCE */
 	int id;				/* for messages: "pciem 3: ..." */
@@ -66,23 +78,68 @@ struct pciem_session {
 	struct mb_regs regs;		/* native: rows are the kernel's copy, state is shared */
 	u64 timeout_ns;
 
+	struct mb_msix_place msix;	/* where its MSI-X structures are, from REGISTER on */
+
+	struct pciem_setup *setup;
 	struct pciem_bus *bus;
 	struct pciem_irqs *irqs;
 	struct pciem_dma *dma;
 	struct pciem_queue_state *queue;
 	struct pciem_compat *compat;
 	struct pci_dev *pdev;		/* between REGISTER and removal */
-	struct pciem_stats stats;
+	struct pciem_stats stats;	/* what is counted under somebody's lock */
+	struct pciem_stats __percpu *counts;	/* what is not: pciem_count() */
 	struct work_struct start_work, stop_work;
+
+	struct list_head windows;	/* trap.c: the list of registered sessions */
+	struct percpu_ref accesses;	/* trap.c: accesses under way */
+	struct completion quiet;	/* trap.c: and there are none left */
+	bool trapping;
 };
+
+#define pciem_count(s, what)	this_cpu_inc((s)->counts->what)
 
 #define pciem_info(s, fmt, ...)	pr_info("pciem %d: " fmt, (s)->id, ##__VA_ARGS__)
 #define pciem_warn(s, fmt, ...)	pr_warn("pciem %d: " fmt, (s)->id, ##__VA_ARGS__)
 
-/* ---- session.c -------------------------------------------------------------- */
+/* ---- session.c: open ... close, phases, reference counts ---------------------- */
 
+int pciem_session_init(void);		/* at module load */
+void pciem_session_exit(void);
+struct pciem_session *pciem_session_open(void);		/* or ERR_PTR */
+/* The node is closed: removes the device, ends every wait, drops the node's reference. */
+void pciem_session_close(struct pciem_session *s);
 struct pciem_session *pciem_session_get(struct pciem_session *s);
 void pciem_session_put(struct pciem_session *s);
+/* The host does not answer any more: ends every wait and removes the device. Any context. */
+void pciem_session_die(struct pciem_session *s, const char *why);
+long pciem_session_register(struct pciem_session *s);	/* returns the BARs' fd */
+long pciem_session_start(struct pciem_session *s);
+long pciem_session_stop(struct pciem_session *s);
+void pciem_session_stats(struct pciem_session *s, struct pciem_stats *st);
+
+static inline bool pciem_registered(struct pciem_session *s)
+{
+	enum pciem_phase phase = smp_load_acquire(&s->phase);
+
+	return phase >= PCIEM_REGISTERED && phase <= PCIEM_STOPPING;
+}
+
+/* ---- setup.c: what is built before REGISTER ------------------------------------- */
+
+struct pciem_setup *pciem_setup_create(void);
+void pciem_setup_free(struct pciem_session *s);
+/* All with s->lock held and the phase PCIEM_CREATED. */
+int pciem_setup_bar(struct pciem_session *s, const struct pciem_bar_config *c);
+int pciem_setup_cap(struct pciem_session *s, const struct pciem_cap_config *c);
+int pciem_setup_ids(struct pciem_session *s, const struct pciem_config_space *c);
+int pciem_setup_space(struct pciem_session *s, const struct pciem_space *c);
+int pciem_setup_regs(struct pciem_session *s, struct pciem_regs *c);
+int pciem_setup_finish(struct pciem_session *s);	/* at REGISTER: is it a device? */
+
+/* ---- ioctl.c -------------------------------------------------------------------- */
+
+long pciem_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
 
 /* ---- bus.c: bridge, domain, windows, configuration accesses ------------------- */
 
@@ -116,26 +173,34 @@ void pciem_msix_write(struct pciem_session *s, u32 bar, u64 offset, unsigned int
 
 /* ---- bar.c: backing pages, the page kinds -------------------------------------------- */
 
-int pciem_bars_prepare(struct pciem_session *s);	/* at REGISTER: which pages trap */
+void pciem_bars_init(struct pciem_session *s);
 void pciem_bars_free(struct pciem_session *s);
 /* The page behind offset, allocated if need be; may sleep if gfp says so. NULL: no memory. */
 struct page *pciem_bar_page(struct pciem_session *s, u32 bar, u64 offset, gfp_t gfp);
+/* The page that a driver may have mapped at offset: NULL if accesses there have to trap. */
+struct page *pciem_bar_direct(struct pciem_session *s, u32 bar, u64 offset, gfp_t gfp);
 /* Plain memory access from the trap path (a traced page, ram beside registers); any context. */
 void pciem_bar_copy(struct pciem_session *s, u32 bar, u64 offset, void *data, unsigned int size,
 		    bool write);
+/* @offset: of the mapping's first page in the BAR */
 int pciem_bar_mmap(struct pciem_session *s, struct vm_area_struct *vma, u32 bar, u64 offset);
+extern const struct file_operations pciem_bars_fops;	/* of the fd that REGISTER returns */
 
 /* ---- trap.c: ioremap, fault, answer ---------------------------------------------------- */
 
-int pciem_trap_init(void);		/* kprobes; at module load */
+int pciem_trap_init(void);		/* hooks; at module load */
 void pciem_trap_exit(void);
-int pciem_trap_add(struct pciem_session *s);	/* windows of a registered session */
+int pciem_trap_add(struct pciem_session *s);	/* before the bus: its BARs are found by their start */
 void pciem_trap_remove(struct pciem_session *s);	/* returns when no access is under way */
+/* A BAR's pages have to trap from now on, also where the driver has them mapped. */
+void pciem_trap_again(struct pciem_session *s, u32 bar);
+/* Does the kernel still map this page of ours (a driver that never called iounmap)? */
+bool pciem_trap_mapped(struct page *page);
 
 /* ---- queue.c: requests to the host and their answers -------------------------------------- */
 
-int pciem_queue_create(struct pciem_session *s);
-void pciem_queue_destroy(struct pciem_session *s);
+int pciem_queue_create(struct pciem_session *s);	/* at SET_REGS, s->regs filled but for state */
+void pciem_queue_free(struct pciem_session *s);
 /* A native session's bus access; the whole of DESIGN §3's promises. @may_sleep: the driver may.
  * Reads return the data, writes return 0.
  */
@@ -145,32 +210,45 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req);
 void pciem_queue_kill(struct pciem_session *s);	/* the host is gone: end every wait, now */
 int pciem_queue_wake(struct pciem_session *s, u32 slot);
+void pciem_queue_wake_host(struct pciem_session *s);	/* whatever it said in awake */
 __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_table_struct *pt);
 int pciem_queue_mmap(struct pciem_session *s, struct vm_area_struct *vma, u64 offset);
 
 /* ---- dma.c (and dma_ops.c): strict DMA --------------------------------------------------------- */
 
-/* Module-wide: the bus notifier that gives each of our devices its dma_map_ops before a driver binds. */
+/* Module-wide: record cache, and the bus notifier that sees drivers come and go. */
 int pciem_dma_init(void);
 void pciem_dma_exit(void);
 int pciem_dma_create(struct pciem_session *s);		/* at REGISTER, before pciem_bus_register */
-void pciem_dma_destroy(struct pciem_session *s);	/* after pciem_bus_remove */
-/* Called by bus.c for the new device, after device_add and before any driver can bind. */
+/* After pciem_bus_remove; again: nothing. The ioctls answer -ENODEV from then on. What the driver
+ * mapped lives on until its struct device is released, and keeps the module loaded so long.
+ */
+void pciem_dma_destroy(struct pciem_session *s);
+/* Called by bus.c for the new device, after device_add and before any driver can bind. 0 even
+ * where an IOMMU's DMA domain has the device: then there is no strict DMA, the log says so, and the
+ * ioctls answer -EOPNOTSUPP.
+ */
 int pciem_dma_attach(struct pciem_session *s, struct pci_dev *pdev);
-/* The ioctls, user memory of current. Bus mastering off: PCIEM_DMA_NO_BUS_MASTER. */
+bool pciem_dma_strict(struct pciem_session *s);		/* for PCIEM_FEATURE_STRICT */
+/* The ioctls, user memory of current; the caller has copied the struct itself. May sleep; several
+ * at once are fine. Not under s->lock: the driver's remove may be waiting for the data.
+ * Bus mastering off: PCIEM_DMA_NO_BUS_MASTER.
+ */
 long pciem_dma_op(struct pciem_session *s, const struct pciem_dma_op *op);
+/* Copy *list back to the host whatever is returned: it says how far things went. */
 long pciem_dma_list(struct pciem_session *s, struct pciem_dma_list *list);
 long pciem_dma_indirect(struct pciem_session *s, const struct pciem_dma_indirect *op);
 
 /* ---- compat.c: the listed interface's ring, tracing, eventfd, irqfd ----------------------------- */
 
 int pciem_compat_create(struct pciem_session *s);
-void pciem_compat_destroy(struct pciem_session *s);
+void pciem_compat_detach(struct pciem_session *s);	/* no irqfd injects after it */
+void pciem_compat_free(struct pciem_session *s);
 int pciem_compat_mmap(struct pciem_session *s, struct vm_area_struct *vma);
 int pciem_compat_set_eventfd(struct pciem_session *s, const struct pciem_eventfd_config *c);
 int pciem_compat_set_irqfd(struct pciem_session *s, const struct pciem_irqfd_config *c);
 int pciem_compat_trace(struct pciem_session *s, const struct pciem_trace_bar *t);
-/* An access to a traced page: store or load as the flags say, queue the event. */
+/* An access to a page that traps: store or load as the flags say, queue the event. */
 u64 pciem_compat_access(struct pciem_session *s, u32 bar, u64 offset, unsigned int size, u64 data,
 			bool write);
 
