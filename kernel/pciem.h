@@ -143,6 +143,8 @@ long pciem_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
 
 /* ---- bus.c: bridge, domain, windows, configuration accesses ------------------- */
 
+/* Puts s->bar into s->config. 0, or -EINVAL with a message. Called by pciem_irqs_create(). */
+int pciem_bus_set_bars(struct pciem_session *s);
 /* Makes domain, root bus and function from s->config and s->bar; the function is in sysfs
  * afterwards, with its BARs placed (s->bar[].start) and s->pdev set; no driver is bound.
  */
@@ -154,7 +156,10 @@ void pciem_bus_remove(struct pciem_session *s);
 
 /* ---- irq.c: INTx, MSI, MSI-X ------------------------------------------------------ */
 
-int pciem_irqs_create(struct pciem_session *s);		/* before the bus; makes the domains */
+/* After s->bar, s->config and s->regs are final, before pciem_bus_register(). -EINVAL with a
+ * message if a BAR or the MSI-X capability cannot be. Destroy: after the bus and the traps are gone.
+ */
+int pciem_irqs_create(struct pciem_session *s);
 void pciem_irqs_destroy(struct pciem_session *s);
 struct irq_domain *pciem_irqs_msi_domain(struct pciem_session *s);	/* for the bridge */
 unsigned int pciem_irqs_intx(struct pciem_session *s);			/* Linux irq of INTA */
@@ -165,6 +170,8 @@ int pciem_irq(struct pciem_session *s, u32 vector, u32 op);
 int pciem_irq_inject(struct pciem_session *s, u32 vector);
 /* A mask, an enable bit or the COMMAND register may have changed: look at every vector again. */
 void pciem_irq_recheck(struct pciem_session *s);
+/* Puts the live bits into s->config, before a read that may see them; any context. */
+void pciem_irq_live(struct pciem_session *s);
 /* Is [offset, offset + size) of this BAR inside the MSI-X table or the PBA? */
 bool pciem_msix_covers(struct pciem_session *s, u32 bar, u64 offset, unsigned int size);
 /* Bus accesses to them, from trap.c; any context. 1 to 8 bytes. */
