@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma_ops.c: the driver's side of strict DMA: the dma_map_ops that a device of ours gets before a
+ * driver binds, what changed in them between kernel versions, and the life of it all. It exists so
+ * that an untouched driver, which calls the DMA API as always, tells us what its device may touch.
+ *
+ * Try it:  tests/vm/run dma
+ */
+#include <linux/iommu.h>
+#include <linux/llist.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+#include <linux/vmalloc.h>
+
+#include "dma.h"
+
+static struct pciem_dma *dma_of(struct device *dev)
+{
+	return container_of(get_dma_ops(dev), struct pciem_dma, ops);
+}
+
+/* ---- mappings ----------------------------------------------------------------------------------- */
+
+static dma_addr_t map(struct device *dev, enum dma_kind kind, void *kaddr, phys_addr_t phys,
+		      size_t len, enum dma_data_direction dir)
+{
+	struct pciem_dma *d = dma_of(dev);
+	u64 low_bits = phys & (dma_get_min_align_mask(dev) | ~PAGE_MASK);
+	unsigned long flags;
+	dma_addr_t bus;
+
+	spin_lock_irqsave(&d->lock, flags);
+	bus = pciem_dma_begin(d, kind, kaddr, low_bits, len, dir);
+	spin_unlock_irqrestore(&d->lock, flags);
+	return bus;
+}
+
+static void tell_mistake(struct pciem_dma *d, const char *wrong, u64 bus, size_t len,
+			 const struct dma_near *near)
+{
+	if (!__ratelimit(&d->mistakes))
+		return;
+	dma_warn(d, "driver %s %s: %#llx+%zu (%s)\n", d->driver, wrong, bus, len,
+		 dev_name(d->dev));
+	pciem_dma_print_near(d, near);
+}
+
+/* Returns whether there was a mapping to end; then its memory in *@kaddr, *@size. */
+static bool unmap_memory(struct device *dev, enum dma_kind kind, u64 bus, size_t len,
+			 enum dma_data_direction dir, void **kaddr, size_t *size)
+{
+	struct pciem_dma *d = dma_of(dev);
+	const char *wrong = NULL;
+	struct dma_near near;
+	unsigned long flags;
+	bool ended;
+
+	spin_lock_irqsave(&d->lock, flags);
+	ended = pciem_dma_end(d, kind, bus, len, dir, kaddr, size, &wrong, &near);
+	spin_unlock_irqrestore(&d->lock, flags);
+	if (wrong)
+		tell_mistake(d, wrong, bus, len, &near);
+	return ended;
+}
+
+static void unmap(struct device *dev, enum dma_kind kind, u64 bus, size_t len,
+		  enum dma_data_direction dir)
+{
+	void *kaddr;
+	size_t size;
+
+	unmap_memory(dev, kind, bus, len, dir, &kaddr, &size);
+}
+
+static int op_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+		     enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *sg, *done;
+	int i, j;
+
+	for_each_sg(sgl, sg, nents, i) {
+		sg->dma_address = map(dev, DMA_SG, sg_virt(sg), sg_phys(sg), sg->length, dir);
+		if (sg->dma_address == DMA_MAPPING_ERROR)
+			break;
+		sg_dma_len(sg) = sg->length;
+	}
+	if (i == nents)
+		return nents;
+	for_each_sg(sgl, done, i, j)
+		unmap(dev, DMA_SG, done->dma_address, done->length, dir);
+	return -ENOMEM;
+}
+
+static void op_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		unmap(dev, DMA_SG, sg_dma_address(sg), sg_dma_len(sg), dir);
+}
+
+/* Memory is coherent on x86: there is nothing to do but to see that the driver means a mapping. */
+static void op_sync(struct device *dev, dma_addr_t bus, size_t len, enum dma_data_direction dir)
+{
+	struct pciem_dma *d = dma_of(dev);
+	struct dma_near near;
+	struct dma_mapping *m;
+	unsigned long flags;
+	bool bad;
+
+	spin_lock_irqsave(&d->lock, flags);
+	m = pciem_dma_floor(d, bus);
+	bad = len && (!m || bus > m->last || m->last - bus < len - 1);
+	if (bad)
+		pciem_dma_explain(d, bus, len, &near);
+	spin_unlock_irqrestore(&d->lock, flags);
+	if (bad)
+		tell_mistake(d, "syncs what is not mapped", bus, len, &near);
+}
+
+static void op_sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
+		       enum dma_data_direction dir)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		op_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+}
+
+/* ---- memory --------------------------------------------------------------------------------------- */
+
+static LLIST_HEAD(late);	/* vmalloc'd memory that was let go where nobody may sleep */
+
+static void free_late(struct work_struct *work)
+{
+	struct llist_node *n = llist_del_all(&late), *next;
+
+	for (; n; n = next) {
+		next = n->next;
+		vfree(n);
+	}
+}
+
+static DECLARE_WORK(late_work, free_late);
+
+void pciem_dma_free_memory(enum dma_kind kind, void *kaddr, size_t size)
+{
+	if (kind == DMA_PAGES) {
+		__free_pages(virt_to_page(kaddr), get_order(size));
+	} else if (kind == DMA_COHERENT && !is_vmalloc_addr(kaddr)) {
+		free_pages_exact(kaddr, PAGE_ALIGN(size));
+	} else if (kind == DMA_COHERENT && preemptible()) {
+		vfree(kaddr);
+	} else if (kind == DMA_COHERENT) {
+		llist_add(kaddr, &late);	/* the memory itself is the list's node */
+		schedule_work(&late_work);
+	}
+}
+
+/* Bus addresses are contiguous whatever the memory is: large pieces need no contiguous pages. */
+static void *alloc_memory(size_t size, gfp_t gfp)
+{
+	void *p = NULL;
+
+	size = PAGE_ALIGN(size);
+	gfp = (gfp & ~__GFP_COMP) | __GFP_ZERO | __GFP_NOWARN;
+	if (size <= PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER || !gfpflags_allow_blocking(gfp))
+		p = alloc_pages_exact(size, gfp);
+	if (!p && gfpflags_allow_blocking(gfp))
+		p = __vmalloc(size, gfp);
+	return p;
+}
+
+static void *op_alloc(struct device *dev, size_t size, dma_addr_t *bus, gfp_t gfp,
+		      unsigned long attrs)
+{
+	void *p = alloc_memory(size, gfp);
+
+	if (!p)
+		return NULL;
+	*bus = map(dev, DMA_COHERENT, p, 0, size, DMA_BIDIRECTIONAL);
+	if (*bus != DMA_MAPPING_ERROR)
+		return p;
+	pciem_dma_free_memory(DMA_COHERENT, p, size);
+	return NULL;
+}
+
+static void op_free(struct device *dev, size_t size, void *vaddr, dma_addr_t bus,
+		    unsigned long attrs)
+{
+	void *p;
+
+	if (unmap_memory(dev, DMA_COHERENT, bus, size, DMA_BIDIRECTIONAL, &p, &size))
+		pciem_dma_free_memory(DMA_COHERENT, p, size);
+}
+
+static struct page *op_alloc_pages(struct device *dev, size_t size, dma_addr_t *bus,
+				   enum dma_data_direction dir, gfp_t gfp)
+{
+	struct page *page = alloc_pages(gfp, get_order(size));
+
+	if (!page)
+		return NULL;
+	*bus = map(dev, DMA_PAGES, page_address(page), 0, size, dir);
+	if (*bus != DMA_MAPPING_ERROR)
+		return page;
+	__free_pages(page, get_order(size));
+	return NULL;
+}
+
+static void op_free_pages(struct device *dev, size_t size, struct page *page, dma_addr_t bus,
+			  enum dma_data_direction dir)
+{
+	void *p;
+
+	if (unmap_memory(dev, DMA_PAGES, bus, size, dir, &p, &size))
+		pciem_dma_free_memory(DMA_PAGES, p, size);
+}
+
+static struct page *page_at(void *p)
+{
+	return is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
+}
+
+/* dma_mmap_coherent(): the driver maps its coherent memory to its own user. */
+static int op_mmap(struct device *dev, struct vm_area_struct *vma, void *p, dma_addr_t bus,
+		   size_t size, unsigned long attrs)
+{
+	unsigned long n = vma_pages(vma), off = vma->vm_pgoff, all = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	unsigned long i;
+	int rc = 0;
+
+	if (off > all || n > all - off)
+		return -ENXIO;
+	for (i = 0; !rc && i < n; i++)
+		rc = remap_pfn_range(vma, vma->vm_start + (i << PAGE_SHIFT),
+				     page_to_pfn(page_at(p + ((off + i) << PAGE_SHIFT))),
+				     PAGE_SIZE, vma->vm_page_prot);
+	return rc;
+}
+
+static int op_get_sgtable(struct device *dev, struct sg_table *sgt, void *p, dma_addr_t bus,
+			  size_t size, unsigned long attrs)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int rc = sg_alloc_table(sgt, PAGE_ALIGN(size) >> PAGE_SHIFT, GFP_KERNEL);
+
+	if (rc)
+		return rc;
+	for_each_sgtable_sg(sgt, sg, i) {
+		size_t off = (size_t)i << PAGE_SHIFT;
+
+		sg_set_page(sg, page_at(p + off), min_t(size_t, PAGE_SIZE, size - off), 0);
+	}
+	return 0;
+}
+
+/* ---- limits ------------------------------------------------------------------------------------------ */
+
+static int op_supported(struct device *dev, u64 mask)
+{
+	return mask >= DMA_BIT_MASK(24);
+}
+
+/* Where a driver would be content with 32 bits, it may be: that is 1 GiB of bus addresses. */
+static u64 op_required_mask(struct device *dev)
+{
+	return DMA_BIT_MASK(32);
+}
+
+static size_t op_max_size(struct device *dev)
+{
+	u64 lo, hi = pciem_dma_window(dev, false, &lo);
+
+	return min_t(u64, SZ_256M, rounddown_pow_of_two((hi - lo) / 4));
+}
+
+/* ---- what kernel versions call differently -------------------------------------------------------------- */
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+/* One entry for memory and MMIO. */
+static enum dma_kind phys_kind(unsigned long attrs)
+{
+	return attrs & DMA_ATTR_MMIO ? DMA_RESOURCE : DMA_SINGLE;
+}
+
+static dma_addr_t op_map_phys(struct device *dev, phys_addr_t phys, size_t len,
+			      enum dma_data_direction dir, unsigned long attrs)
+{
+	enum dma_kind kind = phys_kind(attrs);
+
+	return map(dev, kind, kind == DMA_SINGLE ? phys_to_virt(phys) : NULL, phys, len, dir);
+}
+
+static void op_unmap_phys(struct device *dev, dma_addr_t bus, size_t len,
+			  enum dma_data_direction dir, unsigned long attrs)
+{
+	unmap(dev, phys_kind(attrs), bus, len, dir);
+}
+#else
+static dma_addr_t op_map_page(struct device *dev, struct page *page, unsigned long off,
+			      size_t len, enum dma_data_direction dir, unsigned long attrs)
+{
+	return map(dev, DMA_SINGLE, page_address(page) + off, page_to_phys(page) + off, len, dir);
+}
+
+static void op_unmap_page(struct device *dev, dma_addr_t bus, size_t len,
+			  enum dma_data_direction dir, unsigned long attrs)
+{
+	unmap(dev, DMA_SINGLE, bus, len, dir);
+}
+
+static dma_addr_t op_map_resource(struct device *dev, phys_addr_t phys, size_t len,
+				  enum dma_data_direction dir, unsigned long attrs)
+{
+	return map(dev, DMA_RESOURCE, NULL, phys, len, dir);
+}
+
+static void op_unmap_resource(struct device *dev, dma_addr_t bus, size_t len,
+			      enum dma_data_direction dir, unsigned long attrs)
+{
+	unmap(dev, DMA_RESOURCE, bus, len, dir);
+}
+#endif
+
+static const struct dma_map_ops ops = {
+	.alloc			= op_alloc,
+	.free			= op_free,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+	.alloc_pages_op		= op_alloc_pages,
+#else
+	.alloc_pages		= op_alloc_pages,
+#endif
+	.free_pages		= op_free_pages,
+	.mmap			= op_mmap,
+	.get_sgtable		= op_get_sgtable,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	.map_phys		= op_map_phys,
+	.unmap_phys		= op_unmap_phys,
+#else
+	.map_page		= op_map_page,
+	.unmap_page		= op_unmap_page,
+	.map_resource		= op_map_resource,
+	.unmap_resource		= op_unmap_resource,
+#endif
+	.map_sg			= op_map_sg,
+	.unmap_sg		= op_unmap_sg,
+	.sync_single_for_cpu	= op_sync,
+	.sync_single_for_device	= op_sync,
+	.sync_sg_for_cpu	= op_sync_sg,
+	.sync_sg_for_device	= op_sync_sg,
+	.dma_supported		= op_supported,
+	.get_required_mask	= op_required_mask,
+	.max_mapping_size	= op_max_size,
+};
+
+/* ---- the life of it ---------------------------------------------------------------------------------------- */
+
+/*
+ * A driver may keep the struct device, and free its memory through it, after the device has left
+ * the bus (sound and display drivers do, until their last user closes). So the mappings live as
+ * long as the struct device, and so does this module's code.
+ */
+static void device_release(struct device *dev)
+{
+	struct pciem_dma *d = dma_of(dev);
+
+	d->release(dev);
+	pciem_dma_put(d);
+	module_put(THIS_MODULE);
+}
+
+/* What stands in the way of dma_map_ops of our own, or NULL. */
+static const char *obstacle(struct device *dev)
+{
+#if defined(CONFIG_DMA_OPS) || defined(CONFIG_ARCH_HAS_DMA_OPS)
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (domain && domain->type != IOMMU_DOMAIN_IDENTITY)
+		return "an IOMMU translates for it (iommu=pt on the kernel's command line helps)";
+	return NULL;
+#else
+	return "this kernel is built without per-device DMA operations";
+#endif
+}
+
+int pciem_dma_attach(struct pciem_session *s, struct pci_dev *pdev)
+{
+	struct pciem_dma *d = s->dma;
+	const char *why_not = obstacle(&pdev->dev);
+
+	if (why_not) {
+		WRITE_ONCE(d->strict, false);
+		pciem_warn(s, "no strict DMA for %s: %s; DMA ioctls answer EOPNOTSUPP\n",
+			   pci_name(pdev), why_not);
+		return 0;
+	}
+	__module_get(THIS_MODULE);
+	kref_get(&d->ref);
+	d->dev = &pdev->dev;
+	d->release = pdev->dev.release;
+	pdev->dev.release = device_release;
+	d->ops = ops;
+	set_dma_ops(&pdev->dev, &d->ops);
+	pciem_info(s, "strict DMA for %s\n", pci_name(pdev));
+	return 0;
+}
+
+/* Whether this session's DMA is strict; before REGISTER: whether it is meant to be. */
+bool pciem_dma_strict(struct pciem_session *s)
+{
+	struct pciem_dma *d;
+	bool strict;
+
+	rcu_read_lock();
+	d = READ_ONCE(s->dma);
+	strict = !d || READ_ONCE(d->strict);
+	rcu_read_unlock();
+	return strict;
+}
+
+int pciem_dma_create(struct pciem_session *s)
+{
+	struct pciem_dma *d = pciem_dma_new(s);
+
+	if (!d)
+		return -ENOMEM;
+	WRITE_ONCE(s->dma, d);
+	return 0;
+}
+
+void pciem_dma_destroy(struct pciem_session *s)
+{
+	struct pciem_dma *d = xchg(&s->dma, NULL);
+
+	if (!d)
+		return;
+	spin_lock_irq(&d->lock);
+	d->session = NULL;
+	spin_unlock_irq(&d->lock);
+	pciem_dma_put(d);
+}
+
+/* A driver comes or goes: what an earlier one left is not the next one's. */
+static int notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct device *dev = data;
+	const struct dma_map_ops *o = get_dma_ops(dev);
+	struct pciem_dma *d;
+
+	if (!o || o->map_sg != op_map_sg)
+		return NOTIFY_DONE;
+	d = dma_of(dev);
+	if (action == BUS_NOTIFY_UNBOUND_DRIVER || action == BUS_NOTIFY_BIND_DRIVER)
+		pciem_dma_leave(d);
+	if (action == BUS_NOTIFY_BIND_DRIVER && dev->driver)
+		strscpy(d->driver, dev->driver->name, sizeof(d->driver));
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = { .notifier_call = notify };
+
+int pciem_dma_init(void)
+{
+	int rc = pciem_dma_cache_create();
+
+	if (rc)
+		return rc;
+	rc = bus_register_notifier(&pci_bus_type, &notifier);
+	if (rc)
+		pciem_dma_cache_destroy();
+	return rc;
+}
+
+void pciem_dma_exit(void)
+{
+	bus_unregister_notifier(&pci_bus_type, &notifier);
+	flush_work(&late_work);
+	pciem_dma_cache_destroy();
+}
