@@ -1,0 +1,258 @@
+-- SPDX-License-Identifier: MIT
+-- commands.lua: the words of the prompt, in the order `help` lists them.
+--
+-- Each entry: name; args, what follows it; doc, one sentence; example, a line that works on
+-- edu (a test types every one of them); run(prompt, ...) for a command, absent for a form of
+-- Lua that is worth a line of help. Commands get words typed after their name as strings, or,
+-- called as functions, whatever they were called with.
+--
+-- Try it:  make && echo help | ./moonbar run lua/devices/edu.lua
+
+local handles = require "repl.handles"
+local nearest = require "repl.nearest"
+local show = require "repl.show"
+
+local M = {}
+
+local list = {}
+local by_name = {}
+
+local function add(entry)
+  list[#list + 1] = entry
+  by_name[entry.name] = entry
+end
+
+local function fail(fmt, ...) error(string.format(fmt, ...), 0) end
+
+-- ---- forms of Lua -------------------------------------------------------------------------------
+
+add {
+  name = "peek", args = "DEVICE.REGISTER[.FIELD]", example = "edu.status",
+  doc = "Look at a register or a field, with no side effect on the device.",
+}
+
+add {
+  name = "poke", args = "DEVICE.REGISTER[.FIELD] = VALUE", example = "edu.status.irqfact = 1",
+  doc = "Set it as the hardware itself would: no hook runs. Fields take enum names, too.",
+}
+
+add {
+  name = "read", args = "DEVICE.REGISTER:read()", example = "edu.liveness:read()",
+  doc = "Read as the driver would: over the bus, hooks and side effects included.",
+}
+
+add {
+  name = "write", args = "DEVICE.REGISTER:write(VALUE)", example = "edu.liveness:write(5)",
+  doc = "Write as the driver would: over the bus, hooks and side effects included.",
+}
+
+add {
+  name = "driver", args = '"DEVICE"', example = 'd = driver "edu"',
+  doc = "The driver's API: d.liveness = 5, d:dma_alloc(4096), d:wait_irq(0, 1*s).",
+}
+
+-- ---- commands -------------------------------------------------------------------------------------
+
+local function all_devices(prompt)
+  local names = prompt:device_names()
+  if #names == 0 then fail "no device is loaded" end
+  local devs = {}
+  for i, name in ipairs(names) do devs[i] = handles.device(name) end
+  return devs
+end
+
+-- A pattern with * or ? covers the whole name; without, it is found anywhere in it.
+local function glob(pattern)
+  if not pattern:find "[*?]" then
+    return function(name) return name:find(pattern, 1, true) ~= nil end
+  end
+  local p = "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*")
+    :gsub("%?", ".") .. "$"
+  return function(name) return name:find(p) ~= nil end
+end
+
+-- Elements of a short array are shown one by one, of a long one together.
+local function register_rows(dev, matches)
+  local bars, order = {}, {}
+  for _, reg in ipairs(dev.registers) do
+    if matches(reg.name) then
+      if not bars[reg.bar] then
+        bars[reg.bar] = {}
+        order[#order + 1] = reg.bar
+      end
+      local rows = bars[reg.bar]
+      if not reg.count then
+        rows[#rows + 1] = { reg = reg, name = reg.name, value = dev:peek(reg.name) }
+      elseif reg.count > 8 then
+        rows[#rows + 1] = { reg = reg,
+          name = string.format("%s[0..%d]", reg.name, reg.count - 1) }
+      else
+        for i = 0, reg.count - 1 do
+          local name = string.format("%s[%d]", reg.name, i)
+          rows[#rows + 1] = { reg = reg, name = name, value = dev:peek(name),
+            offset = reg.offset + i * reg.stride }
+        end
+      end
+    end
+  end
+  return bars, order
+end
+
+local function show_registers(prompt, dev, pattern)
+  local bars, order = register_rows(dev, pattern and glob(pattern) or function() return true end)
+  for _, bar in ipairs(order) do
+    prompt:print(prompt:bold(string.format("%s  BAR %d", dev.name, bar)))
+    for i, line in ipairs(show.table(bars[bar], prompt:width())) do
+      prompt:print(i == 1 and prompt:dim(line) or line)
+    end
+  end
+  return #order > 0
+end
+
+add {
+  name = "regs", args = "[DEVICE] [PATTERN]", example = "regs edu irq*",
+  doc = "The table of registers, by BAR and offset; PATTERN is part of a name, or has * and ?.",
+  run = function(prompt, first, pattern)
+    local dev = first and handles.device_of(first)
+    if not dev and first then pattern = pattern or tostring(first) end
+    local devs, found = dev and { dev } or all_devices(prompt), false
+    for _, d in ipairs(devs) do
+      found = show_registers(prompt, d, pattern and tostring(pattern)) or found
+    end
+    if found then return end
+    local names = prompt:device_names()
+    for _, d in ipairs(devs) do
+      for _, reg in ipairs(d.registers) do names[#names + 1] = reg.name end
+    end
+    fail("no register is called '%s'%s", tostring(pattern),
+      nearest.hint(tostring(pattern or ""), names, "; `regs` alone lists all"))
+  end,
+}
+
+local function only_device(prompt, usage)
+  local devs = all_devices(prompt)
+  if #devs == 1 then return devs[1] end
+  fail("which device? %s, with one of: %s", usage, table.concat(prompt:device_names(), ", "))
+end
+
+add {
+  name = "irq", args = "[DEVICE] VECTOR", example = "irq edu 0",
+  doc = "Fire an interrupt, as the device would.",
+  run = function(prompt, first, second)
+    local dev = handles.device_of(first)
+    local vector = first
+    if dev then vector = second end
+    if not dev and second ~= nil then handles.device(first) end
+    dev = dev or only_device(prompt, "irq DEVICE VECTOR")
+    local n = tonumber(handles.plain(vector))
+    if not n or n < 0 or n ~= math.floor(n) then
+      fail("irq takes a vector number: irq %s 0", dev.name)
+    end
+    prompt:print(prompt.irq(dev, n))
+  end,
+}
+
+local function usage(entry)
+  local has_name = not entry.run and entry.name ~= "driver"
+  return has_name and entry.args or entry.name .. (entry.args == "" and "" or " " .. entry.args)
+end
+
+local function help_register(prompt, dev, reg, field)
+  if not reg then
+    return prompt:print(tostring(handles.device_handle(dev.name)))
+  end
+  local name = dev.name .. "." .. reg.name
+  if field then
+    prompt:print(string.format("%s.%s: bit%s %s of BAR %d + 0x%x, %s", name, field.name,
+      field.lo == field.hi and "" or "s",
+      field.lo == field.hi and field.lo or field.hi .. " to " .. field.lo,
+      reg.bar, reg.offset, field.access or reg.access or "?"))
+    if field.doc then prompt:print("  " .. field.doc) end
+    local values = {}
+    for v in pairs(field.enum or {}) do values[#values + 1] = v end
+    table.sort(values)
+    for _, v in ipairs(values) do prompt:print(string.format("  %d  %s", v, field.enum[v])) end
+    return
+  end
+  if reg.count then
+    return prompt:print(string.format("%s: %d registers of %d bits, BAR %d + 0x%x, one every "
+      .. "0x%x, %s%s", name, reg.count, reg.width, reg.bar, reg.offset, reg.stride,
+      reg.access or "?", reg.doc and "\n  " .. reg.doc or ""))
+  end
+  prompt:print(show.register(name, reg, dev:peek(reg.name)))
+end
+
+local function help_all(prompt)
+  local wide = 0
+  for _, entry in ipairs(list) do wide = math.max(wide, #usage(entry)) end
+  for _, entry in ipairs(list) do
+    prompt:print(string.format("  %-" .. wide .. "s  %s", usage(entry), entry.doc))
+  end
+  prompt:print ""
+  prompt:print "Any Lua works; the last result is `_`. Variables without `local` stay."
+  local names = prompt:device_names()
+  if #names > 0 then prompt:print("Devices: " .. table.concat(names, ", ")) end
+end
+
+add {
+  name = "help", args = "[NAME]", example = "help regs",
+  doc = "This list, or what NAME is: a command, a device, DEVICE.REGISTER[.FIELD].",
+  run = function(prompt, topic)
+    if topic == nil then return help_all(prompt) end
+    if type(topic) ~= "string" then
+      local dev = handles.device_of(topic)
+      return prompt:print(dev and tostring(topic) or show.value(topic))
+    end
+    local entry = by_name[topic]
+    if entry then
+      prompt:print(usage(entry))
+      prompt:print("  " .. entry.doc)
+      return prompt:print("  Example: " .. entry.example)
+    end
+    local dev, reg, field = handles.lookup(topic)
+    if dev then return help_register(prompt, dev, reg, field) end
+    local names = prompt:device_names()
+    for name in pairs(by_name) do names[#names + 1] = name end
+    fail("there is no help on '%s'%s", topic,
+      nearest.hint(topic, names, "; `help` alone lists what there is"))
+  end,
+}
+
+add {
+  name = "quit", args = "", example = "quit",
+  doc = "Leave. So does the end of input (Ctrl-D); Ctrl-C abandons the line.",
+  run = function(prompt) prompt.leaving = true end,
+}
+
+-- ---- what prompt.lua and the tests use ---------------------------------------------------------
+
+M.list = list
+
+-- names() -> the names of what can be typed as a command.
+function M.names()
+  local names = {}
+  for _, entry in ipairs(list) do
+    if entry.run then names[#names + 1] = entry.name end
+  end
+  return names
+end
+
+-- get(name) -> the entry of that command, or nil; a form of Lua is no command.
+function M.get(name)
+  local entry = by_name[name]
+  return entry and entry.run and entry
+end
+
+-- parse(line) -> entry, { words… } if the line is a command, else nil: `irq(0)`, `regs = 5`
+-- and `help.x` are Lua.
+function M.parse(line)
+  local name, rest = line:match "^%s*([%a_][%w_]*)(.*)$"
+  local entry = name and M.get(name)
+  if not entry or rest:find "^%s*[%(=%.%[:,\"'{]" then return nil end
+  if rest ~= "" and not rest:find "^%s" then return nil end
+  local words = {}
+  for word in rest:gmatch "%S+" do words[#words + 1] = word end
+  return entry, words
+end
+
+return M

@@ -1,0 +1,312 @@
+-- SPDX-License-Identifier: MIT
+-- handles.lua: what `edu`, `edu.status` and `edu.sq_tail[2]` are at the prompt.
+--
+-- A handle names a register and holds no value: every use looks at the device again, also after
+-- a reload. Looking and assigning are peek and poke, without side effects; read() and write()
+-- are what the driver would do. Register handles are cdata because only there does Lua 5.1
+-- let `edu.liveness == 5` compare with a number.
+--
+-- Try it:  make && echo 'edu.status.irqfact = 1' | ./moonbar run lua/devices/edu.lua
+
+local ffi = require "ffi"
+local bit = require "bit"
+local nearest = require "repl.nearest"
+local show = require "repl.show"
+
+local M = {}
+
+local mb                 -- the language; set by M.use()
+local slots = {}         -- slot -> { dev = name, reg = name, index = nil or number }
+local slot_of = {}       -- "dev\0reg\0index" -> handle
+local register_type
+
+function M.use(moonbar) mb = moonbar end
+
+local function fail(fmt, ...) error(string.format(fmt, ...), 0) end
+
+-- ---- finding -----------------------------------------------------------------------------------
+
+function M.device(name)
+  local dev = mb.devices[name]
+  if dev then return dev end
+  local names = {}
+  for n in pairs(mb.devices) do names[#names + 1] = n end
+  table.sort(names)
+  fail("there is no device '%s'%s", name, nearest.hint(tostring(name), names,
+    #names > 0 and ": there is " .. table.concat(names, ", ") or ": none is loaded"))
+end
+
+-- register_row(dev, name) -> the register's row in dev.registers, or nil.
+function M.register_row(dev, name)
+  for _, reg in ipairs(dev.registers) do
+    if reg.name == name then return reg end
+  end
+end
+
+local function need_register(dev, name)
+  local reg = M.register_row(dev, name)
+  if reg then return reg end
+  local names = {}
+  for _, r in ipairs(dev.registers) do names[#names + 1] = r.name end
+  fail("%s has no register '%s'%s", dev.name, tostring(name), nearest.hint(tostring(name), names,
+    string.format("; `regs %s` lists its %d", dev.name, #names)))
+end
+
+local function find_field(reg, name)
+  for _, f in ipairs(reg.fields or {}) do
+    if f.name == name then return f end
+  end
+end
+
+local function need_field(full, reg, name)
+  local f = find_field(reg, name)
+  if f then return f end
+  local names = {}
+  for _, r in ipairs(reg.fields or {}) do names[#names + 1] = r.name end
+  if #names == 0 then fail("%s has no field '%s': it has no fields", full, tostring(name)) end
+  fail("%s has no field '%s'%s", full, tostring(name), nearest.hint(tostring(name), names,
+    "; its fields: " .. table.concat(names, ", ")))
+end
+
+-- ---- one register --------------------------------------------------------------------------------
+
+local function make(dev, reg, index)
+  local key = dev .. "\0" .. reg .. "\0" .. tostring(index)
+  if not slot_of[key] then
+    slots[#slots + 1] = { dev = dev, reg = reg, index = index }
+    slot_of[key] = register_type(#slots)
+  end
+  return slot_of[key]
+end
+
+function M.is_register(v) return ffi.istype(register_type, v) end
+
+-- open(handle) -> device object, row, full name, index
+local function open(handle)
+  local at = slots[handle.mb_slot]
+  local dev = M.device(at.dev)
+  local reg = need_register(dev, at.reg)
+  local full = at.dev .. "." .. at.reg
+  if at.index then full = full .. "[" .. at.index .. "]" end
+  return dev, reg, full, at.index
+end
+
+local function whole(reg, full, index)
+  if reg.count and not index then
+    fail("%s is an array of %d registers: say which, %s[0] to %s[%d]", full, reg.count, full,
+      full, reg.count - 1)
+  end
+end
+
+local function peek(handle)
+  local dev, reg, full, index = open(handle)
+  whole(reg, full, index)
+  return dev:peek(index and reg.name .. "[" .. index .. "]" or reg.name), dev, reg, full, index
+end
+
+-- plain(v): v, or the value of the register v is a handle of.
+function M.plain(v)
+  if M.is_register(v) then return (peek(v)) end
+  return v
+end
+
+-- fits(value, bits, full): value as uint64_t. A negative number that fits as two's complement is
+-- taken, since bit.bnot() makes them.
+local function fits(value, bits, full)
+  value = M.plain(value)
+  local wide = ffi.istype("uint64_t", value) or ffi.istype("int64_t", value)
+  if not wide and type(value) ~= "number" then
+    fail("%s takes a number, not a %s", full, type(value))
+  end
+  if not wide and (value ~= math.floor(value) or value >= 2 ^ 64 or value < -2 ^ 63) then
+    fail("%s takes a whole number of %d bits, not %s", full, bits, tostring(value))
+  end
+  local v = show.u64(value)
+  local negative = not ffi.istype("uint64_t", value) and value < 0
+  local max = show.mask(bits)
+  if negative then
+    if bits < 64 and -value > (bit.lshift(1LL, bits - 1)) then
+      fail("%s does not fit %s: %d bit%s, 0 to %s", show.value(value), full, bits,
+        bits == 1 and "" or "s", show.hex(max))
+    end
+    return bit.band(v, max)
+  end
+  if v > max then
+    fail("%s does not fit %s: %d bit%s, 0 to %s", show.value(value), full, bits,
+      bits == 1 and "" or "s", show.hex(max))
+  end
+  return v
+end
+
+local function for_width(v, bits) return bits <= 32 and tonumber(v) or v end
+
+local function field_value(full, f, value)
+  if type(value) == "string" and f.enum then
+    local names = {}
+    for v, name in pairs(f.enum) do
+      if name == value then return show.u64(v) end
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    fail("%s has no value '%s'%s", full, value, nearest.hint(value, names,
+      "; it takes " .. table.concat(names, ", ")))
+  end
+  if type(value) == "boolean" then value = value and 1 or 0 end
+  return fits(value, f.hi - f.lo + 1, full)
+end
+
+local function poke(dev, reg, index, value)
+  dev:poke(index and reg.name .. "[" .. index .. "]" or reg.name, for_width(value, reg.width))
+end
+
+local function poke_field(handle, name, value)
+  local old, dev, reg, full, index = peek(handle)
+  local f = need_field(full, reg, name)
+  local v = field_value(full .. "." .. name, f, value)
+  local mask = bit.lshift(show.mask(f.hi - f.lo + 1), f.lo)
+  poke(dev, reg, index, bit.bor(bit.band(show.u64(old), bit.bnot(mask)), bit.lshift(v, f.lo)))
+end
+
+-- poke_register(dev, name, value): what `edu.name = value` does.
+function M.poke_register(dev, name, value)
+  local reg = need_register(dev, name)
+  local full = dev.name .. "." .. name
+  whole(reg, full)
+  poke(dev, reg, nil, fits(value, reg.width, full))
+end
+
+-- ---- the driver's side ---------------------------------------------------------------------------
+
+-- driver(dev): the driver's API, where this bus has one.
+function M.driver(dev)
+  local api, why = mb.driver(dev.name)
+  if not api then fail("not supported yet: the driver's side of %s here (%s)", dev.name,
+    tostring(why)) end
+  return api
+end
+
+local methods = {}
+
+function methods.read(handle)
+  local dev, reg, full, index = open(handle)
+  whole(reg, full, index)
+  local api = M.driver(dev)
+  if index then return api[reg.name][index] end
+  return api[reg.name]
+end
+
+function methods.write(handle, value)
+  local dev, reg, full, index = open(handle)
+  whole(reg, full, index)
+  local v = for_width(fits(value, reg.width, full), reg.width)
+  local api = M.driver(dev)
+  if index then api[reg.name][index] = v else api[reg.name] = v end
+end
+
+-- ---- metatypes -----------------------------------------------------------------------------------
+
+local function element(handle, index)
+  local dev, reg, full, already = open(handle)
+  if already or not reg.count then fail("%s is not an array", full) end
+  if index ~= math.floor(index) or index < 0 or index >= reg.count then
+    fail("%s[%s] does not exist: %s is an array of %d, 0 to %d", full, tostring(index), full,
+      reg.count, reg.count - 1)
+  end
+  return make(dev.name, reg.name, index)
+end
+
+local register_meta = {}
+
+function register_meta.__index(handle, key)
+  if type(key) == "number" then return element(handle, key) end
+  if methods[key] then return methods[key] end
+  local _, reg, full = open(handle)
+  local f = find_field(reg, key)
+  if f then return show.field(peek(handle), f) end
+  if key == "value" then return (peek(handle)) end
+  if key == "doc" then return reg.doc end
+  need_field(full, reg, key)
+end
+
+function register_meta.__newindex(handle, key, value)
+  if type(key) ~= "number" then return poke_field(handle, key, value) end
+  local dev, reg, full, index = open(element(handle, key))
+  poke(dev, reg, index, fits(value, reg.width, full))
+end
+
+function register_meta.__tostring(handle)
+  local value, _, reg, full, index = peek(handle)
+  return show.register(full, reg, value, index)
+end
+
+local function arithmetic(op)
+  return function(a, b) return op(M.plain(a), M.plain(b)) end
+end
+
+register_meta.__add = arithmetic(function(a, b) return a + b end)
+register_meta.__sub = arithmetic(function(a, b) return a - b end)
+register_meta.__mul = arithmetic(function(a, b) return a * b end)
+register_meta.__div = arithmetic(function(a, b) return a / b end)
+register_meta.__mod = arithmetic(function(a, b) return a % b end)
+register_meta.__pow = arithmetic(function(a, b) return a ^ b end)
+register_meta.__lt = arithmetic(function(a, b) return a < b end)
+register_meta.__le = arithmetic(function(a, b) return a <= b end)
+register_meta.__concat = arithmetic(function(a, b) return tostring(a) .. tostring(b) end)
+function register_meta.__unm(a) return -M.plain(a) end
+
+function register_meta.__eq(a, b)
+  a, b = M.plain(a), M.plain(b)
+  if a == nil or b == nil or type(a) == "string" or type(b) == "string" then return false end
+  return a == b
+end
+
+register_type = ffi.metatype(ffi.typeof "struct { int32_t mb_slot; }", register_meta)
+
+local device_meta = {}
+
+-- The one key of a device handle is private to this file, so that any register name works.
+local NAME = {}
+
+function device_meta.__index(handle, key)
+  local dev = M.device(rawget(handle, NAME))
+  need_register(dev, key)
+  return make(dev.name, key)
+end
+
+function device_meta.__newindex(handle, key, value)
+  M.poke_register(M.device(rawget(handle, NAME)), key, value)
+end
+
+function device_meta.__tostring(handle)
+  local dev = M.device(rawget(handle, NAME))
+  return string.format("%s: %s, %d registers; `regs %s` shows them", dev.name,
+    tostring(dev.file), #dev.registers, dev.name)
+end
+
+local devices = {}
+
+-- device_handle(name): what the global of that name is at the prompt.
+function M.device_handle(name)
+  M.device(name)
+  devices[name] = devices[name] or setmetatable({ [NAME] = name }, device_meta)
+  return devices[name]
+end
+
+-- device_of(v): the device object meant by a handle or a name, or nil.
+function M.device_of(v)
+  if type(v) == "table" and rawget(v, NAME) then return M.device(rawget(v, NAME)) end
+  if type(v) == "string" then return mb.devices[v] end
+end
+
+-- lookup("edu.status") -> device, row or nil, field or nil; nil if it names nothing.
+function M.lookup(text)
+  local dev_name, reg_name, field_name = text:match "^([%w_]+)%.?([%w_]*)%.?([%w_]*)$"
+  local dev = dev_name and mb.devices[dev_name]
+  if not dev then return nil end
+  if reg_name == "" then return dev end
+  local reg = need_register(dev, reg_name)
+  if field_name == "" then return dev, reg end
+  return dev, reg, need_field(dev_name .. "." .. reg_name, reg, field_name)
+end
+
+return M
