@@ -185,6 +185,11 @@ void mb_device_free(struct mb_device *dev)
 	free(dev);
 }
 
+struct mb_call *mb_call_of(struct mb_device *dev)
+{
+	return &dev->call;
+}
+
 const struct mb_reg *mb_rows(const struct mb_device *dev, uint32_t *n)
 {
 	if (n)

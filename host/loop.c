@@ -55,6 +55,14 @@ static int look_at_extra(struct loop *l, uint64_t now)
 	return l->on_extra(l->ctx);
 }
 
+static bool any_left(const struct loop *l)
+{
+	for (unsigned int i = 0; i < l->n; i++)
+		if (l->dev[i]->bus && !l->dev[i]->removed)
+			return true;
+	return !l->n;
+}
+
 static bool arm(struct loop *l)
 {
 	bool quiet = true;
@@ -129,7 +137,7 @@ int mb_loop(struct mb_device **dev, unsigned int n, int extra, int (*on_extra)(v
 
 	if (n > MAX_DEVICES)
 		return mb_fail(err, "a loop serves at most %d devices, not %u", MAX_DEVICES, n);
-	while (!*stop) {
+	while (!*stop && any_left(&l)) {
 		did = serve_all(&l, err);
 		if (did < 0)
 			return -1;

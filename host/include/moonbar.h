@@ -118,6 +118,8 @@ MB_API struct mb_device *mb_device_new(const struct mb_desc *desc, mb_handler ha
 /* mb_device_free() - takes it off its bus first; NULL is fine */
 MB_API void mb_device_free(struct mb_device *dev);
 
+/* mb_call_of() - the struct mb_call its handler is given; valid as long as the device */
+MB_API struct mb_call *mb_call_of(struct mb_device *dev);
 MB_API const struct mb_reg *mb_rows(const struct mb_device *dev, uint32_t *n);
 /* mb_state() - one element a row, shared with the bus; moves at mb_attach_*(): ask again */
 MB_API struct mb_reg_state *mb_state(struct mb_device *dev);
@@ -195,7 +197,7 @@ MB_API int mb_fd(const struct mb_device *dev);
 /* mb_sleep() - true: nothing waits and the bus will signal mb_fd(); false: serve again */
 MB_API bool mb_sleep(struct mb_device *dev);
 
-/* mb_loop() - serve devices until *@stop: spins while drivers are busy, sleeps when idle.
+/* mb_loop() - serve devices until *@stop or until all have left their bus: spins while drivers are busy, sleeps when idle.
  * @extra: another descriptor to watch (-1: none), @on_extra called when it is readable; it
  * returns non-zero to end the loop. Returns 0, or -1 when a bus is gone.
  */

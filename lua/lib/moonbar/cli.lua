@@ -1,0 +1,174 @@
+-- SPDX-License-Identifier: MIT
+-- cli.lua: the verbs of the moonbar command: run, check and -e. Each takes the
+-- request that host/cli/main.c has read from the command line and returns the
+-- exit status.
+--
+-- Try it:  ./moonbar check -v lua/devices/edu.lua
+
+local core = require "moonbar.core"
+local mb = require "moonbar"
+
+local cli = {}
+
+local function complain(...)
+  io.stderr:write("moonbar: ", string.format(...), "\n")
+end
+
+-- "a.lua size=4G b.lua" → {{path="a.lua", options={size="4G"}}, {path="b.lua", options={}}}
+local function files_of(request)
+  local files = {}
+  for _, arg in ipairs(request) do
+    local name, value = arg:match("^([%a_][%w_]*)=(.*)$")
+    if not name then
+      files[#files + 1] = { path = arg, options = {} }
+    elseif #files == 0 then
+      complain("%s: an option needs the device file before it, as in 'run FILE %s'", arg, arg)
+      return nil
+    else
+      files[#files].options[name] = value
+    end
+  end
+  return files
+end
+
+-- Loads every file, so that all mistakes are seen in one run.
+local function load_all(files)
+  local devices, bad = {}, false
+  for _, f in ipairs(files) do
+    local dev, mistakes = mb.load(f.path, f.options)
+    if dev then
+      devices[#devices + 1] = dev
+    else
+      bad = true
+      io.stderr:write(mb.mistakes_text(mistakes), "\n")
+    end
+  end
+  if bad then return nil end
+  return devices
+end
+
+local function attach_all(devices, bus)
+  for _, dev in ipairs(devices) do
+    local ok, why = dev:attach(bus)
+    if ok then ok, why = dev:start() end
+    if not ok then
+      complain("%s", why)
+      return false
+    end
+  end
+  return true
+end
+
+local function cores(devices)
+  local list = {}
+  for i, dev in ipairs(devices) do list[i] = dev.core end
+  return list
+end
+
+-- Drivers see an orderly removal and may still talk to the device meanwhile.
+local function stop_all(devices, bus)
+  for _, dev in ipairs(devices) do dev:stop() end
+  if bus:match("^pciem") then core.loop(cores(devices)) end
+  for _, dev in ipairs(devices) do dev.core:free() end
+end
+
+local function serve_with_prompt(devices, prompt)
+  local fd, why = prompt.open()
+  if not fd then
+    complain("%s", why)
+    return 1
+  end
+  local called, ok, message = pcall(core.loop, cores(devices), fd, prompt.input)
+  local status = prompt.close()
+  if not called or not ok then
+    complain("%s", tostring(message or ok))
+    return 1
+  end
+  return status
+end
+
+local function serve(devices)
+  local ok, why = core.loop(cores(devices))
+  if not ok then
+    complain("%s", why)
+    return 1
+  end
+  return 0
+end
+
+local function free_all(devices)
+  for _, dev in ipairs(devices) do dev.core:free() end
+end
+
+function cli.run(request)
+  local files = files_of(request)
+  if not files then return 2 end
+  local devices = load_all(files)
+  if not devices then return 2 end
+  local bus = request.on or "sim"
+  if request.tour then
+    if #devices ~= 1 then
+      complain("--tour takes one device file, not %d", #devices)
+      return 2
+    end
+    return require("repl.tour").run(mb, devices[1]) and 0 or 1
+  end
+  if not attach_all(devices, bus) then
+    free_all(devices)
+    return 1
+  end
+  local status
+  local prompt = require "moonbar.prompt"
+  if request.no_prompt or not prompt.wanted() then
+    for _, dev in ipairs(devices) do
+      print(("%s: started on %s"):format(dev.name, bus))
+    end
+    io.stdout:flush()
+    status = serve(devices)
+  else
+    require("repl.prompt").demo = request.demo
+    status = serve_with_prompt(devices, prompt)
+  end
+  stop_all(devices, bus)
+  return status
+end
+
+function cli.check(request)
+  local files = files_of(request)
+  if not files then return 2 end
+  local status = 0
+  for _, f in ipairs(files) do
+    local report, mistakes = mb.check(f.path, f.options, request.verbose)
+    if report then
+      print(report)
+    else
+      io.stderr:write(mb.mistakes_text(mistakes), "\n")
+      status = 2
+    end
+  end
+  return status
+end
+
+function cli.eval(request)
+  local files = files_of(request)
+  if not files then return 2 end
+  local devices = load_all(files)
+  if not devices then return 2 end
+  if not attach_all(devices, "sim:stepped") then return 1 end
+  local env = setmetatable({ driver = mb.driver, mb = mb }, { __index = _G })
+  for _, dev in ipairs(devices) do env[dev.name] = dev.model end
+  local chunk, why = loadstring(request.code, "=(command line)")
+  if not chunk then
+    complain("%s", why)
+    return 2
+  end
+  local ok, message = xpcall(setfenv(chunk, env), debug.traceback)
+  free_all(devices)
+  if not ok then
+    complain("%s", tostring(message))
+    return 1
+  end
+  return 0
+end
+
+return cli
