@@ -9,7 +9,6 @@
 -- Try it:  make && echo help | ./moonbar run lua/devices/edu.lua
 
 local handles = require "repl.handles"
-local nearest = require "repl.nearest"
 local show = require "repl.show"
 
 local M = {}
@@ -81,7 +80,7 @@ local function register_rows(dev, matches)
         order[#order + 1] = reg.bar
       end
       local rows = bars[reg.bar]
-      if not reg.count then
+      if not handles.is_array(reg) then
         rows[#rows + 1] = { reg = reg, name = reg.name, value = dev:peek(reg.name) }
       elseif reg.count > 8 then
         rows[#rows + 1] = { reg = reg,
@@ -125,7 +124,7 @@ add {
       for _, reg in ipairs(d.registers) do names[#names + 1] = reg.name end
     end
     fail("no register is called '%s'%s", tostring(pattern),
-      nearest.hint(tostring(pattern or ""), names, "; `regs` alone lists all"))
+      handles.hint(tostring(pattern or ""), names, "; `regs` alone lists all"))
   end,
 }
 
@@ -174,7 +173,7 @@ local function help_register(prompt, dev, reg, field)
     for _, v in ipairs(values) do prompt:print(string.format("  %d  %s", v, field.enum[v])) end
     return
   end
-  if reg.count then
+  if handles.is_array(reg) then
     return prompt:print(string.format("%s: %d registers of %d bits, BAR %d + 0x%x, one every "
       .. "0x%x, %s%s", name, reg.count, reg.width, reg.bar, reg.offset, reg.stride,
       reg.access or "?", reg.doc and "\n  " .. reg.doc or ""))
@@ -182,11 +181,15 @@ local function help_register(prompt, dev, reg, field)
   prompt:print(show.register(name, reg, dev:peek(reg.name)))
 end
 
+-- A long sentence goes on in lines of its own, below what it explains.
 local function help_all(prompt)
   local wide = 0
   for _, entry in ipairs(list) do wide = math.max(wide, #usage(entry)) end
   for _, entry in ipairs(list) do
-    prompt:print(string.format("  %-" .. wide .. "s  %s", usage(entry), entry.doc))
+    local lines = show.wrap(entry.doc, (prompt:width() or 1000) - wide - 5)
+    for i, line in ipairs(lines) do
+      prompt:print(string.format("  %-" .. wide .. "s  %s", i == 1 and usage(entry) or "", line))
+    end
   end
   prompt:print ""
   prompt:print "Any Lua works; the last result is `_`. Variables without `local` stay."
@@ -214,7 +217,7 @@ add {
     local names = prompt:device_names()
     for name in pairs(by_name) do names[#names + 1] = name end
     fail("there is no help on '%s'%s", topic,
-      nearest.hint(topic, names, "; `help` alone lists what there is"))
+      handles.hint(topic, names, "; `help` alone lists what there is"))
   end,
 }
 

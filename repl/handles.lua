@@ -10,7 +10,7 @@
 
 local ffi = require "ffi"
 local bit = require "bit"
-local nearest = require "repl.nearest"
+local mistakes = require "moonbar.mistakes"
 local show = require "repl.show"
 
 local M = {}
@@ -24,6 +24,12 @@ function M.use(moonbar) mb = moonbar end
 
 local function fail(fmt, ...) error(string.format(fmt, ...), 0) end
 
+-- hint(word, names, otherwise) -> "; did you mean 'x'?", or otherwise when nothing is near.
+function M.hint(word, names, otherwise)
+  local near = mistakes.nearest(word, names)
+  return near and string.format("; did you mean '%s'?", near) or otherwise
+end
+
 -- ---- finding -----------------------------------------------------------------------------------
 
 function M.device(name)
@@ -32,8 +38,12 @@ function M.device(name)
   local names = {}
   for n in pairs(mb.devices) do names[#names + 1] = n end
   table.sort(names)
-  fail("there is no device '%s'%s", name, nearest.hint(tostring(name), names,
+  fail("there is no device '%s'%s", name, M.hint(tostring(name), names,
     #names > 0 and ": there is " .. table.concat(names, ", ") or ": none is loaded"))
+end
+
+function M.is_array(reg)
+  return reg.is_array or (reg.count or 1) > 1
 end
 
 -- register_row(dev, name) -> the register's row in dev.registers, or nil.
@@ -48,7 +58,7 @@ local function need_register(dev, name)
   if reg then return reg end
   local names = {}
   for _, r in ipairs(dev.registers) do names[#names + 1] = r.name end
-  fail("%s has no register '%s'%s", dev.name, tostring(name), nearest.hint(tostring(name), names,
+  fail("%s has no register '%s'%s", dev.name, tostring(name), M.hint(tostring(name), names,
     string.format("; `regs %s` lists its %d", dev.name, #names)))
 end
 
@@ -64,7 +74,7 @@ local function need_field(full, reg, name)
   local names = {}
   for _, r in ipairs(reg.fields or {}) do names[#names + 1] = r.name end
   if #names == 0 then fail("%s has no field '%s': it has no fields", full, tostring(name)) end
-  fail("%s has no field '%s'%s", full, tostring(name), nearest.hint(tostring(name), names,
+  fail("%s has no field '%s'%s", full, tostring(name), M.hint(tostring(name), names,
     "; its fields: " .. table.concat(names, ", ")))
 end
 
@@ -92,7 +102,7 @@ local function open(handle)
 end
 
 local function whole(reg, full, index)
-  if reg.count and not index then
+  if M.is_array(reg) and not index then
     fail("%s is an array of %d registers: say which, %s[0] to %s[%d]", full, reg.count, full,
       full, reg.count - 1)
   end
@@ -148,7 +158,7 @@ local function field_value(full, f, value)
       names[#names + 1] = name
     end
     table.sort(names)
-    fail("%s has no value '%s'%s", full, value, nearest.hint(value, names,
+    fail("%s has no value '%s'%s", full, value, M.hint(value, names,
       "; it takes " .. table.concat(names, ", ")))
   end
   if type(value) == "boolean" then value = value and 1 or 0 end
@@ -207,7 +217,7 @@ end
 
 local function element(handle, index)
   local dev, reg, full, already = open(handle)
-  if already or not reg.count then fail("%s is not an array", full) end
+  if already or not M.is_array(reg) then fail("%s is not an array", full) end
   if index ~= math.floor(index) or index < 0 or index >= reg.count then
     fail("%s[%s] does not exist: %s is an array of %d, 0 to %d", full, tostring(index), full,
       reg.count, reg.count - 1)

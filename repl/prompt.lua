@@ -13,7 +13,7 @@ local bit = require "bit"
 local commands = require "repl.commands"
 local complete = require "repl.complete"
 local handles = require "repl.handles"
-local nearest = require "repl.nearest"
+local mistakes = require "moonbar.mistakes"
 local show = require "repl.show"
 
 local M = {
@@ -89,7 +89,7 @@ function Prompt:guess(name)
       if reg.name == name then return "; did you mean " .. dev_name .. "." .. name .. "?" end
     end
   end
-  return nearest.hint(name, names, "; `help` lists the words of the prompt")
+  return handles.hint(name, names, "; `help` lists the words of the prompt")
 end
 
 -- ---- output ---------------------------------------------------------------------------------------
@@ -105,6 +105,7 @@ function Prompt:width() return self.term.width() end
 
 -- print(text): output of the line itself; on a terminal above whatever is typed next.
 function Prompt:print(text)
+  if self.term.out then return self.term.out(text) end
   io.stdout:write(text, "\n")
 end
 
@@ -121,11 +122,9 @@ Prompt.red = painter "31"
 function Prompt:complain(message)
   self.failures = self.failures + 1
   self.message = message
-  if self.term.tty then
-    self.term.above(self:red "error:" .. " " .. message)
-  else
-    self.term.above(string.format("stdin:%d: %s", self.line_number, message))
-  end
+  local prefix = self.term.error_prefix or self.term.tty and self:red "error:"
+    or string.format("stdin:%d:", self.line_number)
+  self.term.above(prefix .. " " .. message)
 end
 
 -- ---- evaluating -------------------------------------------------------------------------------------
@@ -179,8 +178,8 @@ function Prompt:syntax_error(message, source)
   local first = source:match "^%s*([%a_][%w_]*)%s+[%w_]"
   local hint = ""
   if first and not self.mb.devices[first] then
-    local near = nearest.names(first, commands.names())
-    if #near > 0 then hint = "; did you mean the command `" .. near[1] .. "`?" end
+    local near = mistakes.nearest(first, commands.names())
+    if near then hint = "; did you mean the command `" .. near .. "`?" end
   end
   self:complain(without_position(message, source) .. hint)
   return "error"
@@ -263,7 +262,8 @@ function Prompt.irq(dev, vector)
 end
 
 -- new(term) -> a prompt. term: tty and color (booleans), above(text), which prints above the
--- line being typed, width() -> columns or nil. Becomes the log of module "moonbar".
+-- line being typed, width() -> columns or nil; out(text) for output and error_prefix before
+-- errors, if they are to differ from a terminal's or a script's. Becomes the log of module "moonbar".
 function M.new(term)
   local mb = require "moonbar"
   local prompt = setmetatable({

@@ -165,6 +165,20 @@ local function cut(s, width)
   return table.concat(out):gsub("%s+$", "") .. "..."
 end
 
+-- wrap(text, width): lines of at most width characters, broken between words.
+function M.wrap(text, width)
+  local lines = {}
+  for word in text:gmatch "%S+" do
+    local last = lines[#lines]
+    if last and M.length(last) + 1 + M.length(word) <= width then
+      lines[#lines] = last .. " " .. word
+    else
+      lines[#lines + 1] = word
+    end
+  end
+  return lines
+end
+
 -- table(rows, width): the table of registers. rows: { {reg=, name=, value= or nil}, … };
 -- width: columns there are, or nil for as many as it takes. Fields and doc give way first.
 function M.table(rows, width)
