@@ -24,6 +24,7 @@ san_obj	:= $(patsubst %.c,build/san/%.o,$(CORE) $(HOST))
 
 .PHONY: all demo test test-quick test-units lint module bench clean
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: moonbar build/libmoonbar.a build/moonbar/core.so
 
