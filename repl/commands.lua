@@ -9,6 +9,7 @@
 -- Try it:  make && echo help | ./moonbar run lua/devices/edu.lua
 
 local handles = require "repl.handles"
+local irq = require "repl.irq"
 local show = require "repl.show"
 
 local M = {}
@@ -136,7 +137,7 @@ end
 
 add {
   name = "irq", args = "[DEVICE] VECTOR", example = "irq edu 0",
-  doc = "Fire an interrupt, as the device would.",
+  doc = "Fire an interrupt as the device would, by a cause in its status register if it has one.",
   run = function(prompt, first, second)
     local dev = handles.device_of(first)
     local vector = first
@@ -147,7 +148,7 @@ add {
     if not n or n < 0 or n ~= math.floor(n) then
       fail("irq takes a vector number: irq %s 0", dev.name)
     end
-    prompt:print(prompt.irq(dev, n))
+    prompt:print(irq.fire(dev, n))
   end,
 }
 

@@ -108,10 +108,15 @@ local function whole(reg, full, index)
   end
 end
 
+-- path(reg, index): the register's name as peek and poke of the device take it.
+local function path(reg, index)
+  return index and reg.name .. "[" .. index .. "]" or reg.name
+end
+
 local function peek(handle)
   local dev, reg, full, index = open(handle)
   whole(reg, full, index)
-  return dev:peek(index and reg.name .. "[" .. index .. "]" or reg.name), dev, reg, full, index
+  return dev:peek(path(reg, index)), dev, reg, full, index
 end
 
 -- plain(v): v, or the value of the register v is a handle of.
@@ -166,15 +171,16 @@ local function field_value(full, f, value)
 end
 
 local function poke(dev, reg, index, value)
-  dev:poke(index and reg.name .. "[" .. index .. "]" or reg.name, for_width(value, reg.width))
+  dev:poke(path(reg, index), for_width(value, reg.width))
 end
 
+-- The bits of the field only: the driver may be writing others of the same register now.
 local function poke_field(handle, name, value)
-  local old, dev, reg, full, index = peek(handle)
+  local dev, reg, full, index = open(handle)
+  whole(reg, full, index)
   local f = need_field(full, reg, name)
   local v = field_value(full .. "." .. name, f, value)
-  local mask = bit.lshift(show.mask(f.hi - f.lo + 1), f.lo)
-  poke(dev, reg, index, bit.bor(bit.band(show.u64(old), bit.bnot(mask)), bit.lshift(v, f.lo)))
+  dev:poke(path(reg, index) .. "." .. name, for_width(v, f.hi - f.lo + 1))
 end
 
 -- poke_register(dev, name, value): what `edu.name = value` does.

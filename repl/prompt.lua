@@ -254,12 +254,7 @@ function Prompt:greet()
     #names == 0 and "No device is loaded" or table.concat(names, ", ")))
 end
 
--- ---- interrupts ----------------------------------------------------------------------------------
-
--- irq(dev, vector) -> what happened, as a sentence.
-function Prompt.irq(dev, vector)
-  error("to be written " .. dev.name .. vector)
-end
+-- ---- a new one --------------------------------------------------------------------------------
 
 -- new(term) -> a prompt. term: tty and color (booleans), above(text), which prints above the
 -- line being typed, width() -> columns or nil; out(text) for output and error_prefix before
