@@ -46,10 +46,10 @@ enum mb_op {
 	MB_OP_PUSH, MB_OP_POP,
 	MB_OP_CMOV, MB_OP_SETCC,
 	MB_OP_IMUL,		/* reg = reg * mem, or mem * imm with MB_INSN_IMM */
-	MB_OP_MUL1, MB_OP_IMUL1,	/* rDX:rAX = rAX * mem; AX for one byte */
+	MB_OP_MUL1, MB_OP_IMUL1, /* rDX:rAX = rAX * mem; AX for one byte */
 	MB_OP_MOVS, MB_OP_STOS, MB_OP_LODS, MB_OP_CMPS, MB_OP_SCAS,
-	MB_OP_VMOV,		/* whole register or its low mem_size bytes; a load clears the rest */
-	MB_OP_VMOVL, MB_OP_VMOVH,	/* eight bytes of the low 128; a load keeps the other eight */
+	MB_OP_VMOV,		/* the low mem_size bytes; a load clears the others */
+	MB_OP_VMOVL, MB_OP_VMOVH, /* eight of the low 16 bytes; a load keeps the other eight */
 	MB_OP_COUNT
 };
 

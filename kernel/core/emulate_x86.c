@@ -192,7 +192,7 @@ static int emu_load(const struct mb_insn *in, struct mb_cpu *cpu, const struct m
 	if (in->op == MB_OP_MOVSX)
 		v = mb_sign_extend(v, in->mem_size);
 	else if (!condition(in->cond, cpu->rflags))
-		v = mb_get_reg(in, cpu);	/* CMOVcc: a 32-bit one clears the upper half anyway */
+		v = mb_get_reg(in, cpu); /* a 32-bit CMOVcc clears the upper half anyway */
 	mb_set_reg(in, cpu, v);
 	return MB_EMU_DONE;
 }

@@ -10,9 +10,8 @@
 #include "decode_gen.h"
 
 enum { SZ_8, SZ_V, SZ_STACK, SZ_3264, SZ_NARROW8, SZ_NARROW16, SZ_DWORD, SZ_PAIR };
-enum { IM_NONE, IM_8, IM_Z };
-enum { GF_LOCK = 1, GF_BIT = 2, GF_PUSH = 4, GF_POP = 8, GF_XCHG = 16, GF_MOVBE = 32, GF_MOVDIRI = 64,
-       GF_NOREG = 128, GF_NOREP = 256 };
+enum { IM_0, IM_8, IM_Z };
+enum { GF_LOCK = 1, GF_BIT = 2, GF_PUSH = 4, GF_POP = 8, GF_MOVBE = 16, GF_MOVDIRI = 32 };
 
 struct gform {
 	const char *name;
@@ -23,64 +22,64 @@ struct gform {
 };
 
 #define ALU_FORMS(n, name, lock) \
-	{ name " m8,r8", 0, (n) * 8, -1, SZ_8, IM_NONE, lock }, \
-	{ name " m,r", 0, (n) * 8 + 1, -1, SZ_V, IM_NONE, lock }, \
-	{ name " r8,m8", 0, (n) * 8 + 2, -1, SZ_8, IM_NONE, 0 }, \
-	{ name " r,m", 0, (n) * 8 + 3, -1, SZ_V, IM_NONE, 0 }, \
+	{ name " m8,r8", 0, (n) * 8, -1, SZ_8, IM_0, lock }, \
+	{ name " m,r", 0, (n) * 8 + 1, -1, SZ_V, IM_0, lock }, \
+	{ name " r8,m8", 0, (n) * 8 + 2, -1, SZ_8, IM_0, 0 }, \
+	{ name " r,m", 0, (n) * 8 + 3, -1, SZ_V, IM_0, 0 }, \
 	{ name " m8,i8", 0, 0x80, n, SZ_8, IM_8, lock }, \
 	{ name " m,i", 0, 0x81, n, SZ_V, IM_Z, lock }, \
 	{ name " m,i8", 0, 0x83, n, SZ_V, IM_8, lock }
 
 #define SHIFT_FORMS(n, name) \
 	{ name " m8,i8", 0, 0xc0, n, SZ_8, IM_8, 0 }, { name " m,i8", 0, 0xc1, n, SZ_V, IM_8, 0 }, \
-	{ name " m8,1", 0, 0xd0, n, SZ_8, IM_NONE, 0 }, { name " m,1", 0, 0xd1, n, SZ_V, IM_NONE, 0 }, \
-	{ name " m8,cl", 0, 0xd2, n, SZ_8, IM_NONE, 0 }, { name " m,cl", 0, 0xd3, n, SZ_V, IM_NONE, 0 }
+	{ name " m8,1", 0, 0xd0, n, SZ_8, IM_0, 0 }, { name " m,1", 0, 0xd1, n, SZ_V, IM_0, 0 }, \
+	{ name " m8,cl", 0, 0xd2, n, SZ_8, IM_0, 0 }, { name " m,cl", 0, 0xd3, n, SZ_V, IM_0, 0 }
 
 #define UNARY_FORMS(o, n, name, flags) \
-	{ name " m8", 0, o, n, SZ_8, IM_NONE, flags }, { name " m", 0, (o) + 1, n, SZ_V, IM_NONE, flags }
+	{ name " m8", 0, o, n, SZ_8, IM_0, flags }, { name " m", 0, (o) + 1, n, SZ_V, IM_0, flags }
 
 #define CC_FORMS(c, name) \
-	{ "cmov" name, 1, 0x40 + (c), -1, SZ_V, IM_NONE, 0 }, \
-	{ "set" name, 1, 0x90 + (c), -1, SZ_8, IM_NONE, GF_NOREG }
+	{ "cmov" name, 1, 0x40 + (c), -1, SZ_V, IM_0, 0 }, \
+	{ "set" name, 1, 0x90 + (c), -1, SZ_8, IM_0, 0 }
 
 #define BIT_FORMS(o, n, name, lock) \
-	{ name " m,r", 1, o, -1, SZ_V, IM_NONE, GF_BIT | (lock) }, \
+	{ name " m,r", 1, o, -1, SZ_V, IM_0, GF_BIT | (lock) }, \
 	{ name " m,i8", 1, 0xba, n, SZ_V, IM_8, lock }
 
 static const struct gform gforms[] = {
-	{ "mov m8,r8", 0, 0x88, -1, SZ_8, IM_NONE, 0 }, { "mov m,r", 0, 0x89, -1, SZ_V, IM_NONE, 0 },
-	{ "mov r8,m8", 0, 0x8a, -1, SZ_8, IM_NONE, 0 }, { "mov r,m", 0, 0x8b, -1, SZ_V, IM_NONE, 0 },
+	{ "mov m8,r8", 0, 0x88, -1, SZ_8, IM_0, 0 }, { "mov m,r", 0, 0x89, -1, SZ_V, IM_0, 0 },
+	{ "mov r8,m8", 0, 0x8a, -1, SZ_8, IM_0, 0 }, { "mov r,m", 0, 0x8b, -1, SZ_V, IM_0, 0 },
 	{ "mov m8,i8", 0, 0xc6, 0, SZ_8, IM_8, 0 }, { "mov m,i", 0, 0xc7, 0, SZ_V, IM_Z, 0 },
-	{ "movzx r,m8", 1, 0xb6, -1, SZ_NARROW8, IM_NONE, 0 },
-	{ "movzx r,m16", 1, 0xb7, -1, SZ_NARROW16, IM_NONE, 0 },
-	{ "movsx r,m8", 1, 0xbe, -1, SZ_NARROW8, IM_NONE, 0 },
-	{ "movsx r,m16", 1, 0xbf, -1, SZ_NARROW16, IM_NONE, 0 },
-	{ "movsxd", 0, 0x63, -1, SZ_DWORD, IM_NONE, 0 },
-	{ "movnti", 1, 0xc3, -1, SZ_3264, IM_NONE, GF_NOREP },
-	{ "movdiri", 2, 0xf9, -1, SZ_3264, IM_NONE, GF_MOVDIRI | GF_NOREP },
-	{ "movbe r,m", 2, 0xf0, -1, SZ_V, IM_NONE, GF_MOVBE | GF_NOREP },
-	{ "movbe m,r", 2, 0xf1, -1, SZ_V, IM_NONE, GF_MOVBE | GF_NOREP },
+	{ "movzx r,m8", 1, 0xb6, -1, SZ_NARROW8, IM_0, 0 },
+	{ "movzx r,m16", 1, 0xb7, -1, SZ_NARROW16, IM_0, 0 },
+	{ "movsx r,m8", 1, 0xbe, -1, SZ_NARROW8, IM_0, 0 },
+	{ "movsx r,m16", 1, 0xbf, -1, SZ_NARROW16, IM_0, 0 },
+	{ "movsxd", 0, 0x63, -1, SZ_DWORD, IM_0, 0 },
+	{ "movnti", 1, 0xc3, -1, SZ_3264, IM_0, 0 },
+	{ "movdiri", 2, 0xf9, -1, SZ_3264, IM_0, GF_MOVDIRI },
+	{ "movbe r,m", 2, 0xf0, -1, SZ_V, IM_0, GF_MOVBE },
+	{ "movbe m,r", 2, 0xf1, -1, SZ_V, IM_0, GF_MOVBE },
 	ALU_FORMS(0, "add", GF_LOCK), ALU_FORMS(1, "or", GF_LOCK), ALU_FORMS(2, "adc", GF_LOCK),
 	ALU_FORMS(3, "sbb", GF_LOCK), ALU_FORMS(4, "and", GF_LOCK), ALU_FORMS(5, "sub", GF_LOCK),
 	ALU_FORMS(6, "xor", GF_LOCK), ALU_FORMS(7, "cmp", 0),
-	{ "test m8,r8", 0, 0x84, -1, SZ_8, IM_NONE, 0 }, { "test m,r", 0, 0x85, -1, SZ_V, IM_NONE, 0 },
+	{ "test m8,r8", 0, 0x84, -1, SZ_8, IM_0, 0 }, { "test m,r", 0, 0x85, -1, SZ_V, IM_0, 0 },
 	{ "test m8,i8", 0, 0xf6, 0, SZ_8, IM_8, 0 }, { "test m,i", 0, 0xf7, 0, SZ_V, IM_Z, 0 },
 	UNARY_FORMS(0xf6, 2, "not", GF_LOCK), UNARY_FORMS(0xf6, 3, "neg", GF_LOCK),
 	UNARY_FORMS(0xfe, 0, "inc", GF_LOCK), UNARY_FORMS(0xfe, 1, "dec", GF_LOCK),
 	UNARY_FORMS(0xf6, 4, "mul", 0), UNARY_FORMS(0xf6, 5, "imul1", 0),
-	{ "imul r,m", 1, 0xaf, -1, SZ_V, IM_NONE, 0 }, { "imul r,m,i", 0, 0x69, -1, SZ_V, IM_Z, 0 },
+	{ "imul r,m", 1, 0xaf, -1, SZ_V, IM_0, 0 }, { "imul r,m,i", 0, 0x69, -1, SZ_V, IM_Z, 0 },
 	{ "imul r,m,i8", 0, 0x6b, -1, SZ_V, IM_8, 0 },
 	SHIFT_FORMS(0, "rol"), SHIFT_FORMS(1, "ror"), SHIFT_FORMS(2, "rcl"), SHIFT_FORMS(3, "rcr"),
 	SHIFT_FORMS(4, "shl"), SHIFT_FORMS(5, "shr"), SHIFT_FORMS(7, "sar"),
 	BIT_FORMS(0xa3, 4, "bt", 0), BIT_FORMS(0xab, 5, "bts", GF_LOCK),
 	BIT_FORMS(0xb3, 6, "btr", GF_LOCK), BIT_FORMS(0xbb, 7, "btc", GF_LOCK),
-	{ "xchg8", 0, 0x86, -1, SZ_8, IM_NONE, GF_LOCK }, { "xchg", 0, 0x87, -1, SZ_V, IM_NONE, GF_LOCK },
-	{ "cmpxchg8", 1, 0xb0, -1, SZ_8, IM_NONE, GF_LOCK | GF_XCHG },
-	{ "cmpxchg", 1, 0xb1, -1, SZ_V, IM_NONE, GF_LOCK | GF_XCHG },
-	{ "cmpxchg8b/16b", 1, 0xc7, 1, SZ_PAIR, IM_NONE, GF_LOCK | GF_XCHG | GF_NOREP },
-	{ "xadd8", 1, 0xc0, -1, SZ_8, IM_NONE, GF_LOCK }, { "xadd", 1, 0xc1, -1, SZ_V, IM_NONE, GF_LOCK },
-	{ "push m", 0, 0xff, 6, SZ_STACK, IM_NONE, GF_PUSH },
-	{ "pop m", 0, 0x8f, 0, SZ_STACK, IM_NONE, GF_POP },
+	{ "xchg8", 0, 0x86, -1, SZ_8, IM_0, GF_LOCK }, { "xchg", 0, 0x87, -1, SZ_V, IM_0, GF_LOCK },
+	{ "cmpxchg8", 1, 0xb0, -1, SZ_8, IM_0, GF_LOCK },
+	{ "cmpxchg", 1, 0xb1, -1, SZ_V, IM_0, GF_LOCK },
+	{ "cmpxchg8b/16b", 1, 0xc7, 1, SZ_PAIR, IM_0, GF_LOCK },
+	{ "xadd8", 1, 0xc0, -1, SZ_8, IM_0, GF_LOCK }, { "xadd", 1, 0xc1, -1, SZ_V, IM_0, GF_LOCK },
+	{ "push m", 0, 0xff, 6, SZ_STACK, IM_0, GF_PUSH },
+	{ "pop m", 0, 0x8f, 0, SZ_STACK, IM_0, GF_POP },
 	CC_FORMS(0, "o"), CC_FORMS(1, "no"), CC_FORMS(2, "b"), CC_FORMS(3, "ae"), CC_FORMS(4, "e"),
 	CC_FORMS(5, "ne"), CC_FORMS(6, "be"), CC_FORMS(7, "a"), CC_FORMS(8, "s"), CC_FORMS(9, "ns"),
 	CC_FORMS(10, "p"), CC_FORMS(11, "np"), CC_FORMS(12, "l"), CC_FORMS(13, "ge"),
@@ -120,7 +119,8 @@ static bool aim_general(struct kase *k, const struct gform *f, unsigned int size
 			return false;
 		k->gpr[k->reg] = (u64)(s64)((int)below(4096) - 2048);
 		if (garbage)
-			k->gpr[k->reg] = (k->gpr[k->reg] & ((1ULL << garbage) - 1)) | rnd() << garbage;
+			k->gpr[k->reg] = (k->gpr[k->reg] & ((1ULL << garbage) - 1)) |
+					 rnd() << garbage;
 	}
 	if (f->size == SZ_PAIR && !one_in(8))
 		k->target &= ~15ULL;

@@ -180,7 +180,9 @@ static void native_cpu_features(void)
 static void native_catch(void)
 {
 	static const int sigs[] = { SIGSEGV, SIGILL, SIGBUS, SIGTRAP, SIGFPE };
-	struct sigaction sa = { .sa_sigaction = native_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction sa = {
+		.sa_sigaction = native_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK,
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
