@@ -9,7 +9,7 @@ like "the kernel is $MB_KERNEL" "$(uname -r)" "^${MB_KERNEL//./\\.}\."
 is 'the kernel was given no parameter but for its console and panics' \
 	"$(cat /proc/cmdline)" 'console=ttyS0 panic=-1 oops=panic'
 ok 'the project is visible' test -e tests/vm/boot.t
-ok 'files can be written' cp tests/vm/boot.t /root/boot.t
+ok 'files can be written' cp tests/vm/boot.t tests/vm/written
 ok 'a module of the kernel loads' modprobe nvme
 if [ -n "$MB_MODULE" ]; then
 	is 'pciem.ko is for this kernel' "$(modinfo -F vermagic "$MB_MODULE" | cut -d' ' -f1)" "$(uname -r)"
