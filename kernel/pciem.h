@@ -61,6 +61,8 @@ struct pciem_bar {
 	u32 trace;
 };
 
+#define PCIEM_TIMEOUT_NS	(50 * NSEC_PER_MSEC)	/* the top of PCIe's default range */
+#define PCIEM_TIMEOUT_MAX_NS	(10 * NSEC_PER_SEC)
 #define PCIEM_TRACED	0x80000000u	/* pciem_bar.trace: every page of the BAR traps */
 
 struct pciem_session {
@@ -68,6 +70,7 @@ struct pciem_session {
 	struct mutex lock;		/* phase and set-up; outermost, may sleep */
 	enum pciem_phase phase;
 	bool registering;		/* REGISTER is under way, without the lock */
+	bool autostarted;		/* and the program has not called START yet */
 	bool native;			/* SET_REGS was called: register file and queue */
 	bool dead;			/* the host is gone: as a surprise-removed device; READ_ONCE */
 	int id;				/* for messages: "pciem 3: ..." */
@@ -218,6 +221,8 @@ bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req);
 void pciem_queue_kill(struct pciem_session *s);	/* the host is gone: end every wait, now */
 int pciem_queue_wake(struct pciem_session *s, u32 slot);
 void pciem_queue_wake_host(struct pciem_session *s);	/* whatever it said in awake */
+/* irq.c says which kind the driver has enabled: 0 none, 1 INTx, 2 MSI, 3 MSI-X. Any context. */
+void pciem_queue_irq_mode(struct pciem_session *s, u32 mode);
 __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_table_struct *pt);
 int pciem_queue_mmap(struct pciem_session *s, struct vm_area_struct *vma, u64 offset);
 

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * queue.c: an access of a native session, from its arrival to its answer. Some
+ * the register file answers here, some are posted to the host, for some the
+ * driver waits; the order on the bus is kept between all of them.
+ *
+ * Try it:  tools/lab -- tests/vm/queue.t
+ *
+ * Nothing in the shared pages is believed: the kernel keeps its own tail, its
+ * own idea of head, its own slots and generations. A wrong value there can make
+ * its own session's driver wait in vain, never longer than a timeout.
+ */
+#include <linux/hash.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "queue.h"
+
+#define TOLD_BITS	12
+
+/**
+ * struct pciem_queue_state - the kernel's side of the queue
+ * @shared: what the host maps too
+ * @lock: @tail, entries, @slots; a leaf; any context but NMI
+ * @tail: requests made
+ * @head: last head that was believed
+ * @slots: in use; @gen: of the last request that used each
+ * @sleepers: drivers asleep, a queue a slot
+ * @host: poll()
+ * @told: guest errors that were told, hashed
+ * @reported: completion timeouts in the log
+ */
+struct pciem_queue_state {
+	struct pciem_queue *shared;
+	raw_spinlock_t lock;
+	u32 tail, head;
+	DECLARE_BITMAP(slots, PCIEM_QUEUE_SLOTS);
+	u32 gen[PCIEM_QUEUE_SLOTS];
+	wait_queue_head_t sleepers[PCIEM_QUEUE_SLOTS];
+	wait_queue_head_t host;
+	DECLARE_BITMAP(told, 1 << TOLD_BITS);
+	struct ratelimit_state reported;
+};
+
+static unsigned int stall_ms = 1000;
+module_param(stall_ms, uint, 0644);
+MODULE_PARM_DESC(stall_ms, "a full queue that does not move for so long means that the host is dead");
+
+/* ---- head and tail ---------------------------------------------------------------------- */
+
+/* How far the host has come. Read before tail, so that an honest head is never ahead of it. */
+static u32 believed_head(struct pciem_queue_state *q)
+{
+	u32 h = smp_load_acquire(&q->shared->head);
+	u32 last = READ_ONCE(q->head), tail = READ_ONCE(q->tail);
+
+	if (h - last > tail - last)
+		return last;
+	if (h != last)
+		WRITE_ONCE(q->head, h);
+	return h;
+}
+
+static bool handled(struct pciem_queue_state *q, u32 target)
+{
+	return (s32)(believed_head(q) - target) >= 0;
+}
+
+static void wake_host(struct pciem_queue_state *q)
+{
+	/* Pairs with the host's: awake = 0, barrier, tail. */
+	smp_mb();
+	if (!READ_ONCE(q->shared->awake))
+		wake_up_poll(&q->host, EPOLLIN);
+}
+
+static bool put(struct pciem_queue_state *q, const struct pciem_request *req)
+{
+	unsigned long flags;
+	bool room;
+
+	raw_spin_lock_irqsave(&q->lock, flags);
+	room = q->tail - believed_head(q) < PCIEM_QUEUE_ENTRIES;
+	if (room) {
+		q->shared->entry[q->tail % PCIEM_QUEUE_ENTRIES] = *req;
+		WRITE_ONCE(q->tail, q->tail + 1);
+		smp_store_release(&q->shared->tail, q->tail);
+	}
+	raw_spin_unlock_irqrestore(&q->lock, flags);
+	if (room)
+		wake_host(q);
+	return room;
+}
+
+bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req)
+{
+	return s->queue && put(s->queue, req);
+}
+
+/* ---- waiting for room, and for what was posted --------------------------------------------- */
+
+/* Posts a request, waiting for room as long as the host moves at all. False: it is dead. */
+static bool post(struct pciem_session *s, const struct pciem_request *req, bool may_sleep)
+{
+	struct pciem_queue_state *q = s->queue;
+	struct pciem_wait w;
+	u32 head;
+
+	if (likely(put(q, req)))
+		return true;
+	pciem_count(s, queue_full);
+	head = believed_head(q);
+	pciem_wait_begin(&w, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
+	do {
+		if (READ_ONCE(s->dead))
+			return false;
+		if (put(q, req))
+			return true;
+		if (believed_head(q) != head) {
+			head = believed_head(q);
+			pciem_wait_begin(&w, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
+		}
+	} while (pciem_wait_more(&w));
+	pciem_session_die(s, "the host has left a full queue alone");
+	return false;
+}
+
+static bool drained(struct pciem_queue_state *q)
+{
+	return believed_head(q) == READ_ONCE(q->tail);
+}
+
+/* Promise 3: a read pushes the writes before it. False: not in time. */
+static bool wait_handled(struct pciem_session *s, bool may_sleep)
+{
+	struct pciem_queue_state *q = s->queue;
+	u32 target = READ_ONCE(q->tail);
+	struct pciem_wait w;
+
+	if (likely(handled(q, target)))
+		return true;
+	pciem_wait_begin(&w, may_sleep, READ_ONCE(s->timeout_ns));
+	do {
+		if (handled(q, target))
+			return true;
+	} while (!READ_ONCE(s->dead) && pciem_wait_more(&w));
+	return handled(q, target);
+}
+
+/* ---- waiting for an answer ------------------------------------------------------------------- */
+
+static int take_slot(struct pciem_session *s, bool may_sleep)
+{
+	struct pciem_queue_state *q = s->queue;
+	struct pciem_wait w;
+
+	pciem_wait_begin(&w, may_sleep, READ_ONCE(s->timeout_ns));
+	do {
+		unsigned int i = find_first_zero_bit(q->slots, PCIEM_QUEUE_SLOTS);
+
+		if (i < PCIEM_QUEUE_SLOTS && !test_and_set_bit_lock(i, q->slots))
+			return i;
+	} while (!READ_ONCE(s->dead) && pciem_wait_more(&w));
+	return -1;
+}
+
+static bool answered(struct pciem_session *s, u32 slot, u32 gen)
+{
+	return smp_load_acquire(&s->queue->shared->slot[slot].gen) == gen;
+}
+
+/* Asleep, the host must be told to call PCIEM_WAKE; its barrier is between gen and sleeping. */
+static bool sleep_for_answer(struct pciem_session *s, u32 slot, u32 gen, u64 ns)
+{
+	struct pciem_queue_state *q = s->queue;
+	u32 *sleeping = &q->shared->slot[slot].sleeping;
+
+	WRITE_ONCE(*sleeping, 1);
+	smp_mb();
+	wait_event_idle_timeout(q->sleepers[slot], answered(s, slot, gen) || READ_ONCE(s->dead),
+				nsecs_to_jiffies(ns) + 1);
+	WRITE_ONCE(*sleeping, 0);
+	return answered(s, slot, gen);
+}
+
+static bool wait_for_answer(struct pciem_session *s, u32 slot, u32 gen, bool may_sleep)
+{
+	struct pciem_wait w;
+
+	pciem_wait_begin(&w, may_sleep, READ_ONCE(s->timeout_ns));
+	while (!answered(s, slot, gen)) {
+		if (READ_ONCE(s->dead))
+			return false;
+		if (pciem_wait_spins(&w))
+			continue;
+		if (may_sleep)
+			return sleep_for_answer(s, slot, gen, pciem_wait_left(&w));
+		if (!pciem_wait_more(&w))
+			return answered(s, slot, gen);
+	}
+	return true;
+}
+
+static void give_up(struct pciem_session *s, const struct pciem_request *req)
+{
+	struct pciem_request told = *req;
+
+	if (READ_ONCE(s->dead))
+		return;
+	pciem_count(s, timeouts);
+	if (__ratelimit(&s->queue->reported))
+		pciem_warn(s, "BAR %u + 0x%llx: a %s of %u bytes was not answered in %llu us\n",
+			   req->bar, req->offset,
+			   req->type == PCIEM_REQ_READ ? "read" : "write", req->size,
+			   READ_ONCE(s->timeout_ns) / 1000);
+	told.type = PCIEM_REQ_TIMEOUT;
+	pciem_queue_tell(s, &told);
+}
+
+/* The host answers. All-ones if it does not in time, as a completion timeout is reported. */
+static u64 ask(struct pciem_session *s, struct pciem_request *req, bool may_sleep)
+{
+	struct pciem_queue_state *q = s->queue;
+	int slot = take_slot(s, may_sleep);
+	u64 data = ~0ull;
+
+	if (slot < 0) {
+		give_up(s, req);
+		return data;
+	}
+	req->slot = slot;
+	req->gen = ++q->gen[slot];	/* what answers an earlier use does not answer this one */
+	if (post(s, req, may_sleep)) {
+		if (wait_for_answer(s, slot, req->gen, may_sleep))
+			data = READ_ONCE(q->shared->slot[slot].data);
+		else
+			give_up(s, req);
+	}
+	clear_bit_unlock(slot, q->slots);
+	return data;
+}
+
+/* ---- an access ----------------------------------------------------------------------------------- */
+
+u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned int size, u64 data,
+		       bool write, bool may_sleep)
+{
+	enum mb_route route = mb_regs_route(&s->regs, bar, offset, size, write);
+	struct pciem_request req;
+
+	if (route == MB_LOCAL && !write) {
+		pciem_count(s, local);
+		if (unlikely(!wait_handled(s, may_sleep))) {
+			req = (struct pciem_request) { .type = PCIEM_REQ_READ, .bar = bar,
+						       .size = size, .offset = offset };
+			give_up(s, &req);
+			return ~0ull;
+		}
+		return mb_regs_read(&s->regs, bar, offset, size);
+	}
+	/* A write that overtook posted ones would not be one on a bus: then it is posted, too. */
+	if (route == MB_LOCAL && drained(s->queue)) {
+		pciem_count(s, local);
+		mb_regs_write(&s->regs, bar, offset, size, data);
+		return 0;
+	}
+	req = (struct pciem_request) {
+		.type = route != MB_WAIT ? PCIEM_REQ_WRITE :
+			write ? PCIEM_REQ_SYNC_WRITE : PCIEM_REQ_READ,
+		.bar = bar, .size = size, .offset = offset, .data = data,
+		.row = mb_regs_find(&s->regs, bar, offset),
+	};
+	if (route == MB_WAIT) {
+		pciem_count(s, waited);
+		return ask(s, &req, may_sleep);
+	}
+	pciem_count(s, posted);
+	post(s, &req, may_sleep);
+	return 0;
+}
+
+/* ---- what the register file asks for ------------------------------------------------------------------ */
+
+static void regs_irq(void *ctx, u32 row, bool raised)
+{
+	struct pciem_session *s = ctx;
+
+	pciem_irq(s, s->regs.rows[row].vector, raised ? PCIEM_IRQ_RAISE : PCIEM_IRQ_EVAL);
+}
+
+static void regs_ram(void *ctx, u32 bar, u64 offset, void *data, unsigned int size, bool write)
+{
+	pciem_bar_copy(ctx, bar, offset, data, size, write);
+}
+
+/* A driver that errs in a loop costs nothing: of one kind at one place the host hears once. */
+static void regs_guest_error(void *ctx, enum mb_guest_error what, u32 row, u32 bar, u64 offset,
+			     unsigned int size, u64 value)
+{
+	struct pciem_session *s = ctx;
+	u64 place = (row != MB_NONE ? row | 1ull << 32 : offset << 3 | bar) * 8 + what;
+	struct pciem_request req = {
+		.type = PCIEM_REQ_GUEST_ERROR, .bar = bar, .size = size, .offset = offset,
+		.data = value, .row = row, .slot = what,
+	};
+	u32 bit = hash_64(place, TOLD_BITS);
+
+	if (test_and_set_bit(bit, s->queue->told))
+		return;
+	if (!pciem_queue_tell(s, &req))
+		clear_bit(bit, s->queue->told);
+}
+
+static const struct mb_regs_ops regs_ops = {
+	.irq = regs_irq, .ram = regs_ram, .guest_error = regs_guest_error,
+};
+
+/* ---- life, and the host's calls ------------------------------------------------------------------------ */
+
+int pciem_queue_create(struct pciem_session *s)
+{
+	struct pciem_queue_state *q = kvzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	int i;
+
+	BUILD_BUG_ON(sizeof(struct pciem_queue) % PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(struct mb_reg) != 160 || sizeof(struct pciem_request) != 32);
+	if (!q)
+		return -ENOMEM;
+	q->shared = vmalloc_user(sizeof(*q->shared));
+	s->regs.state = vmalloc_user(PAGE_ALIGN(max(s->regs.nrows, 1u) *
+						sizeof(struct mb_reg_state)));
+	if (!q->shared || !s->regs.state) {
+		vfree(q->shared);
+		vfree(s->regs.state);
+		s->regs.state = NULL;
+		kvfree(q);
+		return -ENOMEM;
+	}
+	raw_spin_lock_init(&q->lock);
+	init_waitqueue_head(&q->host);
+	for (i = 0; i < PCIEM_QUEUE_SLOTS; i++)
+		init_waitqueue_head(&q->sleepers[i]);
+	ratelimit_state_init(&q->reported, 5 * HZ, 5);
+	s->regs.ops = &regs_ops;
+	s->regs.ctx = s;
+	mb_regs_reset(&s->regs, true);
+	s->queue = q;
+	return 0;
+}
+
+/* Mappings hold the pages of both by themselves. */
+void pciem_queue_free(struct pciem_session *s)
+{
+	if (!s->queue)
+		return;
+	vfree(s->queue->shared);
+	vfree(s->regs.state);
+	kvfree(s->queue);
+}
+
+void pciem_queue_kill(struct pciem_session *s)
+{
+	int i;
+
+	if (!s->queue)
+		return;
+	for (i = 0; i < PCIEM_QUEUE_SLOTS; i++)
+		wake_up(&s->queue->sleepers[i]);
+	pciem_queue_wake_host(s);
+}
+
+void pciem_queue_wake_host(struct pciem_session *s)
+{
+	if (s->queue)
+		wake_up_poll(&s->queue->host, EPOLLIN | EPOLLHUP);
+}
+
+void pciem_queue_irq_mode(struct pciem_session *s, u32 mode)
+{
+	if (s->queue)
+		WRITE_ONCE(s->queue->shared->irq_mode, mode);
+}
+
+int pciem_queue_wake(struct pciem_session *s, u32 slot)
+{
+	if (slot >= PCIEM_QUEUE_SLOTS)
+		return -EINVAL;
+	wake_up(&s->queue->sleepers[slot]);
+	return 0;
+}
+
+__poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_table_struct *pt)
+{
+	struct pciem_queue_state *q = s->queue;
+	__poll_t ready;
+
+	poll_wait(f, &q->host, pt);
+	ready = drained(q) ? 0 : EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(s->dead) || smp_load_acquire(&s->phase) == PCIEM_STOPPED)
+		ready |= EPOLLHUP;
+	return ready;
+}
+
+int pciem_queue_mmap(struct pciem_session *s, struct vm_area_struct *vma, u64 offset)
+{
+	void *what = offset == PCIEM_MMAP_QUEUE ? (void *)s->queue->shared :
+		     offset == PCIEM_MMAP_STATE ? (void *)s->regs.state : NULL;
+
+	if (!what || !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	return remap_vmalloc_range(vma, what, 0);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * wait.c: how a driver waits for something that only memory tells: it spins for
+ * a while, since most answers come at once, and then sleeps between looks where
+ * it may. Where it may not it spins on, with the watchdogs told, until the time
+ * is over; nobody waits for ever.
+ *
+ * Try it:  tools/lab -- tests/vm/queue.t
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/nmi.h>
+
+#include "queue.h"
+
+static unsigned int spin_us = 50;
+module_param(spin_us, uint, 0644);
+MODULE_PARM_DESC(spin_us, "how long a driver spins for an answer before it sleeps");
+
+void pciem_wait_begin(struct pciem_wait *w, bool may_sleep, u64 limit_ns)
+{
+	*w = (struct pciem_wait) { .may_sleep = may_sleep, .limit = limit_ns, .pause = 10 };
+}
+
+/* The clock is read every 32nd time only, and for the first time after 32 looks. */
+static void look_at_clock(struct pciem_wait *w)
+{
+	u64 now = ktime_get_ns();
+
+	if (!w->start)
+		w->start = now;
+	w->waited = now - w->start;
+}
+
+bool pciem_wait_spins(struct pciem_wait *w)
+{
+	/* With one CPU, or one that others want, spinning keeps the host from answering. */
+	if (w->may_sleep && (num_online_cpus() == 1 || need_resched())) {
+		look_at_clock(w);
+		return false;
+	}
+	if (++w->looks % 32 == 0)
+		look_at_clock(w);
+	if (w->waited > (u64)READ_ONCE(spin_us) * NSEC_PER_USEC)
+		return false;
+	cpu_relax();
+	return true;
+}
+
+bool pciem_wait_more(struct pciem_wait *w)
+{
+	if (pciem_wait_spins(w))
+		return true;
+	look_at_clock(w);
+	if (w->waited >= w->limit)
+		return false;
+	if (w->may_sleep) {
+		usleep_range(w->pause, 2 * w->pause + 10);
+		w->pause = min(w->pause + 10, 200u);
+	} else {
+		touch_nmi_watchdog();
+		cpu_relax();
+	}
+	return true;
+}
+
+u64 pciem_wait_left(const struct pciem_wait *w)
+{
+	return w->waited < w->limit ? w->limit - w->waited : 0;
+}
