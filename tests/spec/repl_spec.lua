@@ -190,7 +190,7 @@ describe("the prompt on edu", function()
 
   it("reads and writes as the driver would", function()
     gives("edu.liveness:write(0x1234)", "")
-    gives("edu.liveness:read()", "0xffffedcb (4294962123)")
+    gives("edu.liveness:read()", "0xffffedcb (4294962635)")
     gives("edu.factorial:write(5)", "")
     gives("edu.status.computing", "0x1 (1)")
     dev.core:step(1e9)
