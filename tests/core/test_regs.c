@@ -390,14 +390,25 @@ enum word { RO, RW, WO, W1C, W1S, W1T, W0C, W0S, W0T, RC, RS, RSVD, WORDS };
 static int write_bit(enum word w, int old, int d)
 {
 	switch (w) {
-	case RW: case WO: case RC: case RS:	return d;
-	case W1C:	return d ? 0 : old;
-	case W1S:	return d ? 1 : old;
-	case W1T:	return d ? !old : old;
-	case W0C:	return d ? old : 0;
-	case W0S:	return d ? old : 1;
-	case W0T:	return d ? old : !old;
-	default:	return old;
+	case RW:
+	case WO:
+	case RC:
+	case RS:
+		return d;
+	case W1C:
+		return d ? 0 : old;
+	case W1S:
+		return d ? 1 : old;
+	case W1T:
+		return d ? !old : old;
+	case W0C:
+		return d ? old : 0;
+	case W0S:
+		return d ? old : 1;
+	case W0T:
+		return d ? old : !old;
+	default:
+		return old;
 	}
 }
 

@@ -1,0 +1,16 @@
+-- SPDX-License-Identifier: MIT
+-- .luacheckrc: what luacheck takes for granted. Try: luacheck lua
+std = "luajit"
+max_line_length = 120
+files["tests/spec"] = { std = "+busted" }
+
+-- The words of the device language (lua/lib/moonbar/device.lua).
+files["lua/devices"] = {
+  read_globals = {
+    "ro", "rw", "wo", "rc", "rs", "w1c", "w1s", "w1t", "w0c", "w0s", "w0t", "once", "rsvd", "const",
+    "bar", "cap", "config", "ram", "raise", "level", "after", "cancel", "now", "drop", "log", "guest_error",
+    "dma_read", "dma_write", "dma_list", "buffer", "store", "option", "irq_mode",
+    "ns", "us", "ms", "s", "KiB", "MiB", "GiB", "TiB", "bnot", "band", "bor", "bxor", "lshift", "rshift",
+  },
+  globals = { "device", "event", "on", "state" },
+}
