@@ -50,7 +50,7 @@ struct dma_mapping {
  *	only when the device has let go. A leaf; any context.
  * @session: NULL after pciem_dma_destroy()
  * @cursor: where the next bus address is looked for: streaming, coherent
- * @low: @high: all bus addresses ever handed out lie between
+ * @low: @high: all bus addresses ever handed out of each lie between
  * @ended: ring of mappings that are over, from @oldest to @newest (counters, modulo DMA_ENDED)
  * @strict: these are the device's dma_map_ops; false: an IOMMU has the device
  * @ops: the device's dma_ops points here, which is how dma_ops.c finds the rest
@@ -63,7 +63,7 @@ struct pciem_dma {
 	spinlock_t lock;
 	struct rb_root tree;
 	struct pciem_session *session;
-	u64 cursor[2], low, high;
+	u64 cursor[2], low[2], high[2];
 	unsigned int oldest, newest;
 	unsigned int live;
 	bool strict;

@@ -44,7 +44,7 @@ struct pciem_dma *pciem_dma_new(struct pciem_session *s)
 	d->session = s;
 	d->id = s->id;
 	d->strict = true;
-	d->low = U64_MAX;
+	d->low[0] = d->low[1] = U64_MAX;
 	ratelimit_state_init(&d->refusals, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	ratelimit_state_init(&d->mistakes, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	ratelimit_set_flags(&d->refusals, RATELIMIT_MSG_ON_RELEASE);
@@ -182,8 +182,8 @@ static u64 find_room(struct pciem_dma *d, bool coherent, u64 low_bits, size_t le
 			break;
 	}
 	d->cursor[coherent] = a + span;
-	d->low = min(d->low, a);
-	d->high = max(d->high, a + span - 1);
+	d->low[coherent] = min(d->low[coherent], a);
+	d->high[coherent] = max(d->high[coherent], a + span - 1);
 	return a + low_bits;
 }
 
@@ -360,8 +360,10 @@ enum pciem_dma_why pciem_dma_explain(struct pciem_dma *d, u64 bus, u64 len, stru
 		pciem_dma_remember(near, live, false);
 	if (live && distance(live, bus, last) <= DMA_GUARD)
 		return PCIEM_DMA_BOUNDS;
-	/* What was handed out once and is forgotten since lies between those two. */
-	return bus >= d->low && bus <= d->high ? PCIEM_DMA_STALE : PCIEM_DMA_WILD;
+	/* What was handed out once and is forgotten since. */
+	if ((bus >= d->low[0] && bus <= d->high[0]) || (bus >= d->low[1] && bus <= d->high[1]))
+		return PCIEM_DMA_STALE;
+	return PCIEM_DMA_WILD;
 }
 
 void pciem_dma_leave(struct pciem_dma *d)

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Strict DMA: the device touches what its driver has mapped for it now, and nothing else. A test driver maps
+# in every way, rightly and wrongly, and dmahost.c plays the device. "dma.t bench" prints figures instead.
+# Try: tests/vm/run dma
+# kernels: all
+# timeout: 200
+. tests/vm/lib.sh
+
+host=build/vm/dmahost
+sources=(tests/vm/dma{host,side,prp,life,bench}.c)
+out_of_date() { [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi -name '*.[ch]' -newer $host)" ]; }
+if out_of_date; then
+	mkdir -p build/vm
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $host "${sources[@]}" || exit
+fi
+[ "${1-}" != build ] || exit 0
+[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+before=$(cat /sys/module/pciem/refcnt)
+insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/dmatest.ko" || exit
+if [ "${1-}" = bench ]; then
+	$host bench
+	exit
+fi
+complete=''
+while IFS= read -r line; do
+	case $line in
+	'ok '*) pass "${line#ok * - }" ;;
+	'not ok '*) fail "${line#not ok * - }" ;;
+	'1..'*) complete=1 ;;
+	*) echo "$line" ;;
+	esac
+done < <($host)
+is 'dmahost came to its end' "$complete" 1
+ok 'the test driver can be unloaded' rmmod dmatest
+is 'nobody holds the module' "$(cat /sys/module/pciem/refcnt)" "$before"
+if [ "$before" = 0 ] && [ -n "$MB_MODULE" ]; then
+	ok 'the module can be unloaded' rmmod pciem
+	is 'and no record of a mapping is left' "$(grep -c pciem /proc/slabinfo)" 0
+	ok 'and loaded again' insmod "$MB_MODULE"
+fi
+done_testing
