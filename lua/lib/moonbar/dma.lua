@@ -1,0 +1,124 @@
+-- SPDX-License-Identifier: MIT
+-- dma.lua: the device's way to the driver's memory: dma_read and dma_write for one piece, dma_list for
+-- many in one call. on.dma sees every request first and may change or refuse it.
+--
+-- Try it:  busted tests/spec/edu_spec.lua
+local ffi = require "ffi"
+local lib = require "moonbar.lib"
+local memory = require "moonbar.memory"
+local C = lib.C
+
+local M = {}
+
+local TO_DEVICE, TO_DRIVER = 1, 2       -- struct mb_dma_piece.flags
+local uintptr = ffi.typeof("uintptr_t")
+
+local why_texts = {}
+
+-- enum mb_dma_why as words.
+local function why_text(why)
+  why = tonumber(why)
+  if not why_texts[why] then why_texts[why] = ffi.string(C.mb_dma_why_text(why)) end
+  return why_texts[why]
+end
+
+-- Ask on.dma about one piece; it may change request.bus and request.len (down), return false or a
+-- reason to refuse, anything else to go on. true, or nil and why.
+local function ask(ctx, piece)
+  local request = { bus = piece.bus, len = piece.length, write = piece.flags == TO_DRIVER }
+  local answer = ctx.on.dma(ctx.model, request)
+  if answer == false then return nil, "refused by on.dma" end
+  if type(answer) == "string" then return nil, answer end
+  if request.len > piece.length then
+    error(("on.dma made a request longer, %s instead of %s bytes; it may only be shortened"):format(
+      tostring(tonumber(request.len)), tostring(piece.length)), 0)
+  end
+  piece.bus, piece.length = request.bus, request.len
+  return true
+end
+
+local function fill(piece, bus, where, len, flags, level)
+  if memory.is_span(where) then
+    len = len or where.len
+    if len > where.len then
+      error(("%s bytes of DMA into a span of %s"):format(tostring(tonumber(len)), tostring(tonumber(where.len))), level + 1)
+    end
+    where = where.ptr
+  elseif type(where) ~= "cdata" or not len then
+    error(("DMA wants a span, as from buf:at(address, length), or a pointer and a length; not %s"):format(
+      type(where)), level + 1)
+  end
+  if len > 0xffffffff then error("one piece of DMA is at most 4 GiB - 1; split it", level + 1) end
+  piece.bus, piece.user, piece.length, piece.flags = bus, ffi.cast(uintptr, where), len, flags
+end
+
+local function ready(ctx, level)
+  if not ctx.ptr then error("DMA is for hooks and events; the device is not there yet", level + 1) end
+end
+
+-- The words dma_read, dma_write and dma_list for a device.
+function M.words(ctx)
+  local piece = ffi.new("struct mb_dma_piece[1]")
+  local done = ffi.new("uint32_t[1]")
+
+  local function one(bus, where, len, flags)
+    ready(ctx, 3)
+    fill(piece[0], bus, where, len, flags, 3)
+    if ctx.on.dma then
+      local ok, why = ask(ctx, piece[0])
+      if not ok then return nil, why end
+    end
+    local why = C.mb_dma(ctx.ptr, piece, 1, lib.none, done)
+    if why == 0 then return true end
+    ctx.log_once("dma " .. why_text(why), "DMA of %d bytes %s 0x%x refused: %s", tonumber(piece[0].length),
+      flags == TO_DRIVER and "to" or "from", tonumber(piece[0].bus), why_text(why))
+    return nil, why_text(why)
+  end
+
+  local List = {}
+  List.__index = List
+
+  local function add(list, bus, where, len, flags)
+    local n = list.n
+    if n == list.room then
+      local more = ffi.new("struct mb_dma_piece[?]", 2 * list.room)
+      ffi.copy(more, list.pieces, n * ffi.sizeof("struct mb_dma_piece"))
+      list.pieces, list.room = more, 2 * list.room
+    end
+    fill(list.pieces[n], bus, where, len, flags, 3)
+    list.n = n + 1
+  end
+
+  function List:clear() self.n = 0 end
+  function List:read(bus, where, len) add(self, bus, where, len, TO_DEVICE) end
+  function List:write(bus, where, len) add(self, bus, where, len, TO_DRIVER) end
+
+  -- Carry out all pieces in order, then raise vector (if given and all went well). true; or nil, why,
+  -- and the number of the piece (from 1) that was refused.
+  function List:go(vector)
+    ready(ctx, 2)
+    if ctx.on.dma then
+      for i = 0, self.n - 1 do
+        local ok, why = ask(ctx, self.pieces[i])
+        if not ok then
+          C.mb_dma(ctx.ptr, self.pieces, i, lib.none, done)
+          return nil, why, i + 1
+        end
+      end
+    end
+    local why = C.mb_dma(ctx.ptr, self.pieces, self.n, vector or lib.none, done)
+    if why == 0 then return true end
+    return nil, why_text(why), done[0] + 1
+  end
+
+  return {
+    -- true, or nil and why not
+    dma_read = function(bus, where, len) return one(bus, where, len, TO_DEVICE) end,
+    dma_write = function(bus, where, len) return one(bus, where, len, TO_DRIVER) end,
+    dma_list = function()
+      return setmetatable({ n = 0, room = 16, pieces = ffi.new("struct mb_dma_piece[?]", 16) }, List)
+    end,
+  }
+end
+
+return M

@@ -1,0 +1,368 @@
+-- SPDX-License-Identifier: MIT
+-- driver.lua: the driver's side of the simulated bus: reads and writes by register name, configuration
+-- space, memory for DMA, waiting for interrupts, and the clock that a test steps. What a test, an example
+-- or the prompt does through it, a kernel driver would do with readl() and writel().
+--
+-- Try it:  ./moonbar -e 'local d = driver "edu"; d.liveness = 5; print(d.liveness)' lua/devices/edu.lua
+local bit = require "bit"
+local ffi = require "ffi"
+local fields = require "moonbar.fields"
+local lib = require "moonbar.lib"
+local memory = require "moonbar.memory"
+local mistakes_of = require "moonbar.mistakes"
+local model = require "moonbar.model"
+local numbers = require "moonbar.numbers"
+local C = lib.C
+local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
+
+ffi.cdef "int usleep(unsigned int);"
+
+local M = {}
+
+local Driver = {}               -- methods; register names come after them
+local device_of = setmetatable({}, { __mode = "k" })    -- driver → device object
+
+-- ---- accesses ------------------------------------------------------------------------------------------------
+
+-- One access of 1, 2, 4 or 8 bytes at an offset of a BAR. A uint64_t for 8 bytes, else a number.
+function Driver:bus_read(bar, offset, size)
+  local dev = device_of[self]
+  dev.core:bus_read(bar, offset, size)
+  return numbers.shrink(dev.ctx.call.data, size * 8)
+end
+
+function Driver:bus_write(bar, offset, size, v)
+  local dev = device_of[self]
+  dev.ctx.call.data = numbers.u64(v)
+  dev.core:bus_write(bar, offset, size)
+end
+
+-- The access size for a register: all of it if it takes that, else the largest it takes.
+local function access_size(reg)
+  local size = reg.size
+  if not reg.sizes then return size end
+  local best
+  for _, n in ipairs(reg.sizes) do
+    if n <= size then best = n end
+  end
+  return best or size
+end
+
+local function find(self, path, index, level)
+  local dev = device_of[self]
+  local map = require "moonbar.map"
+  local reg, field, element = map.find(dev.ctx.def, path)
+  if not reg then error(field, level + 1) end
+  if reg.is_array and not (element or index) then
+    error(("%s is an array; right would be %s[0]"):format(path, path), level + 1)
+  end
+  return reg, field, element or index or 0
+end
+
+local function read_whole(self, reg, i)
+  local offset, size = reg.offset + i * reg.stride, access_size(reg)
+  if size == reg.size then return self:bus_read(reg.bar.n, offset, size) end
+  local v = 0ULL
+  for at = 0, reg.size - size, size do
+    v = bor(v, lshift(numbers.u64(self:bus_read(reg.bar.n, offset + at, size)), 8 * at))
+  end
+  return numbers.shrink(v, reg.width)
+end
+
+local function write_whole(self, reg, i, v)
+  local offset, size = reg.offset + i * reg.stride, access_size(reg)
+  if size == reg.size then return self:bus_write(reg.bar.n, offset, size, v) end
+  v = numbers.u64(v)
+  for at = 0, reg.size - size, size do
+    self:bus_write(reg.bar.n, offset + at, size, band(rshift(v, 8 * at), numbers.width_mask(8 * size)))
+  end
+end
+
+-- What one read returned, by field; setting a field writes the register back with it replaced, as a
+-- driver's read-modify-write does. .value or () is the whole.
+local function read_view(self, reg, i)
+  local value = read_whole(self, reg, i)
+  local function no_field(name)
+    error(("%s has no field '%s'%s"):format(reg.name, tostring(name), mistakes_of.hint(name, reg.field)), 3)
+  end
+  return setmetatable({}, {
+    __index = function(_, name)
+      local f = reg.field[name]
+      if f then return fields.extract(f, value) end
+      if name == "value" then return value end
+      no_field(name)
+    end,
+    __newindex = function(_, name, v)
+      local f = reg.field[name]
+      if f then value = fields.insert(f, value, v, reg.width, 2)
+      elseif name == "value" then value = model.whole_value(reg, v, 2)
+      else no_field(name) end
+      write_whole(self, reg, i, value)
+    end,
+    __call = function() return value end,
+    __tostring = function() return reg.name .. " " .. fields.text(reg, value) end,
+  })
+end
+
+local function get(self, reg, i)
+  if reg.fields then return read_view(self, reg, i) end
+  return read_whole(self, reg, i)
+end
+
+local function set(self, reg, i, v, level)
+  write_whole(self, reg, i, model.whole_value(reg, v, level + 1))
+end
+
+local function check_index(reg, i)
+  if type(i) ~= "number" or i < 0 or i >= reg.count or i ~= math.floor(i) then
+    error(("%s[%s]: the array has %d elements, 0 to %d"):format(reg.name, tostring(i), reg.count, reg.count - 1), 3)
+  end
+end
+
+local function array_of(self, reg)
+  return setmetatable({}, {
+    __index = function(_, i) check_index(reg, i) return get(self, reg, i) end,
+    __newindex = function(_, i, v) check_index(reg, i) set(self, reg, i, v, 2) end,
+  })
+end
+
+-- read("reg"[, index]): the whole value as a number or uint64_t; read("reg.field"): the field.
+function Driver:read(path, index)
+  local reg, field, i = find(self, path, index, 2)
+  local v = read_whole(self, reg, i)
+  return field and fields.extract(field, v) or v
+end
+
+-- write("reg", v[, index]); write("reg.field", v) reads first.
+function Driver:write(path, v, index)
+  local reg, field, i = find(self, path, index, 2)
+  if field then v = fields.insert(field, read_whole(self, reg, i), v, reg.width, 2)
+  else v = model.whole_value(reg, v, 2) end
+  write_whole(self, reg, i, v)
+end
+
+-- ---- configuration space ------------------------------------------------------------------------------------
+
+function Driver:config_read(offset, size)
+  return device_of[self].core:config_read(offset, size or 4)
+end
+
+function Driver:config_write(offset, size, v)
+  device_of[self].core:config_write(offset, size, v)
+end
+
+-- Offset of a capability (its id), or nil.
+function Driver:find_cap(id)
+  local at = self:config_read(0x34, 1)
+  for _ = 1, 48 do
+    if at < 0x40 then return nil end
+    if self:config_read(at, 1) == id then return at end
+    at = self:config_read(at + 1, 1)
+  end
+end
+
+local function no_cap(self, what)
+  return nil, ("%s has no %s capability"):format(device_of[self].name, what)
+end
+
+local function enable_msi(self, vectors)
+  local at = self:find_cap(0x05)
+  if not at then return no_cap(self, "MSI") end
+  local control = self:config_read(at + 2, 2)
+  local log2, have = 0, band(rshift(control, 1), 7)
+  while 2 ^ log2 < (vectors or 1) and log2 < have do log2 = log2 + 1 end
+  self:config_write(at + 4, 4, 0xfee00000)
+  self:config_write(at + (band(control, 0x80) ~= 0 and 12 or 8), 2, 0x4020)
+  self:config_write(at + 2, 2, bor(band(control, 0xff8e), lshift(log2, 4), 1))
+  return 2 ^ log2
+end
+
+local function enable_msix(self)
+  local at = self:find_cap(0x11)
+  if not at then return no_cap(self, "MSI-X") end
+  local control = self:config_read(at + 2, 2)
+  local n = band(control, 0x7ff) + 1
+  local where = self:config_read(at + 4, 4)
+  local bar, offset = band(where, 7), where - band(where, 7)
+  for v = 0, n - 1 do
+    self:bus_write(bar, offset + 16 * v, 4, 0xfee00000)
+    self:bus_write(bar, offset + 16 * v + 4, 4, 0)
+    self:bus_write(bar, offset + 16 * v + 8, 4, 0x4020 + v)
+    self:bus_write(bar, offset + 16 * v + 12, 4, 0)
+  end
+  self:config_write(at + 2, 2, bor(band(control, 0x3fff), 0x8000))
+  return n
+end
+
+-- enable "msi", "msix" or "intx", as a driver's probe does; how many vectors, or nil and why not.
+function Driver:enable(what, vectors)
+  if what == "msi" then return enable_msi(self, vectors) end
+  if what == "msix" then return enable_msix(self) end
+  if what == "intx" then
+    for _, id in ipairs { 0x05, 0x11 } do
+      local at = self:find_cap(id)
+      if at then
+        local off = id == 0x05 and 0xfffe or 0x7fff
+        self:config_write(at + 2, 2, band(self:config_read(at + 2, 2), off))
+      end
+    end
+    return 1
+  end
+  return nil, ("enable %q; right would be msi, msix or intx"):format(tostring(what))
+end
+
+-- ---- memory for DMA ----------------------------------------------------------------------------------------
+
+local Page = {}
+
+-- A page is its span (:u32(), :at(), …) with .bus, the address that the device uses.
+function Page.__index(page, key)
+  if key == "len" then return tonumber(rawget(page, "span").len) end
+  local v = rawget(page, "span")[key]
+  if type(v) ~= "function" then return v end
+  return function(_, ...) return v(rawget(page, "span"), ...) end
+end
+function Page.__tostring(page)
+  return ("%s at bus address %s"):format(tostring(page.span), numbers.hex(page.bus))
+end
+
+local function page(span, bus)
+  return setmetatable({ span = span, bus = tonumber(bus) }, Page)
+end
+
+-- Zeroed memory that the device may reach, until dma_unmap. A page; or nil and why not.
+function Driver:dma_alloc(size)
+  local bus = ffi.new("uint64_t[1]")
+  local ptr = C.mb_dma_alloc(device_of[self].ctx.ptr, size, bus)
+  if ptr == nil then
+    return nil, ("no %s for DMA that the device's address bits reach"):format(numbers.size_text(size))
+  end
+  return page(memory.span(ffi.cast("uint8_t *", ptr), size), bus[0])
+end
+
+local directions = { to_device = 1, from_device = 2, both = 3 }
+
+-- Let the device reach a span; direction "to_device", "from_device" or "both" (the default). A page.
+function Driver:dma_map(span, direction)
+  local d = directions[direction or "both"]
+  if not d then
+    error(("direction %q; right would be to_device, from_device or both"):format(tostring(direction)), 2)
+  end
+  local bus = C.mb_dma_map(device_of[self].ctx.ptr, span.ptr, span.len, d)
+  if bus == 0 then return nil, "the device's address bits do not reach that much memory" end
+  local mapped = page(span, bus)
+  rawset(mapped, "keep", span)
+  return mapped
+end
+
+-- End a mapping, or free what dma_alloc gave. true, or nil if there is none.
+function Driver:dma_unmap(what)
+  local bus = type(what) == "table" and what.bus or what
+  if C.mb_dma_unmap(device_of[self].ctx.ptr, bus) == 0 then return true end
+  return nil, ("nothing is mapped at bus address %s"):format(numbers.hex(bus))
+end
+
+-- ---- time and interrupts ------------------------------------------------------------------------------------
+
+-- Move a stepped clock on by ns; events that fall due run.
+function Driver:step(ns)
+  local dev = device_of[self]
+  if dev.bus ~= "sim:stepped" then
+    error(("%s is on %s, whose clock runs by itself; only sim:stepped is stepped"):format(dev.name, tostring(dev.bus)), 2)
+  end
+  dev.core:step(ns)
+end
+
+-- Let the device do what is due now.
+function Driver:serve() device_of[self].core:serve() end
+
+-- How many interrupts came on vector since last asked (INTx: 1 while the line is up).
+function Driver:irq_take(vector)
+  return C.mb_irq_take(device_of[self].ctx.ptr, vector or 0)
+end
+
+-- Go on by at most ns, or to the next event.
+local function advance(dev, left)
+  local due = tonumber(C.mb_next_due(dev.ctx.ptr))
+  if dev.bus == "sim:stepped" then
+    local ns = math.min(left, due)
+    dev.core:step(ns)
+    return ns
+  end
+  local before = tonumber(C.mb_now(dev.ctx.ptr))
+  if due > 2e4 then C.usleep(math.min(due, left, 1e6) / 1e3) end
+  dev.core:serve()
+  return tonumber(C.mb_now(dev.ctx.ptr)) - before
+end
+
+local function time_text(ns)
+  for _, unit in ipairs { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" } } do
+    if ns >= unit[1] then return ("%g %s"):format(ns / unit[1], unit[2]) end
+  end
+  return ("%g ns"):format(ns)
+end
+
+-- Wait until done() is true, at most ns (default 1 s) on the session's clock. What done() returned; or nil
+-- and why not.
+function Driver:wait(done, ns)
+  local dev, left = device_of[self], ns or 1e9
+  while true do
+    local result = done()
+    if result then return result end
+    if left <= 0 then return nil, ("it did not happen within %s"):format(time_text(ns or 1e9)) end
+    left = left - math.max(advance(dev, left), 1)
+  end
+end
+
+-- Wait for an interrupt on vector (default 0). How many came; or nil and why not.
+function Driver:wait_irq(vector, ns)
+  vector = vector or 0
+  local n = self:wait(function()
+    local came = self:irq_take(vector)
+    return came > 0 and came or nil
+  end, ns)
+  if n then return n end
+  return nil, ("no interrupt on vector %d within %s"):format(vector, time_text(ns or 1e9))
+end
+
+-- ---- the object ---------------------------------------------------------------------------------------------
+
+local meta = {}
+
+function meta.__index(self, name)
+  if Driver[name] then return Driver[name] end
+  local dev = device_of[self]
+  local reg = dev.ctx.def.by_name[name]
+  if not reg then
+    error(("%s has no register '%s'%s"):format(dev.name, tostring(name),
+      mistakes_of.hint(tostring(name), dev.ctx.def.by_name)), 2)
+  end
+  if reg.is_array then return array_of(self, reg) end
+  return get(self, reg, 0)
+end
+
+function meta.__newindex(self, name, v)
+  local dev = device_of[self]
+  local reg = dev.ctx.def.by_name[name]
+  if not reg then
+    error(("%s has no register '%s'%s"):format(dev.name, tostring(name),
+      mistakes_of.hint(tostring(name), dev.ctx.def.by_name)), 2)
+  elseif reg.is_array then
+    error(("%s is an array; right would be %s[0] = …"):format(name, name), 2)
+  end
+  set(self, reg, 0, v, 2)
+end
+
+function meta.__tostring(self) return "the driver's side of " .. device_of[self].name end
+
+-- The driver's side of a device object that is on the simulated bus.
+function M.of(dev)
+  if not dev.driver_side then
+    local self = setmetatable({}, meta)
+    device_of[self] = dev
+    dev.driver_side = self
+  end
+  return dev.driver_side
+end
+
+return M

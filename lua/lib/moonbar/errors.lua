@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: MIT
+-- errors.lua: what went wrong while a device runs, told once. A hook that raises is the device's
+-- mistake; a driver that misprograms the device is a guest error, with register, value and the row's
+-- file and line; what the model lacks is unimplemented. Each is shown once per place.
+--
+-- Try it:  ./moonbar -e 'driver("edu").id = 5' lua/devices/edu.lua
+local bit = require "bit"
+local access = require "moonbar.access"
+local lib = require "moonbar.lib"
+local memory = require "moonbar.memory"
+local numbers = require "moonbar.numbers"
+local hex = numbers.hex
+
+local M = {}
+
+local MAX_PLACES = 1000         -- a driver gone mad shall not fill memory
+
+-- Where all text goes; moonbar.log replaces it.
+M.write = function(text) io.stderr:write(text, "\n") end
+
+-- Which device's door was opened last: whose hook an error is from, when C does not say.
+M.current = nil
+
+function M.attach(ctx)
+  local seen, places = {}, 0
+
+  function ctx.log(text) M.write(ctx.name .. ": " .. text) end
+
+  -- Log a line the first time that key comes by.
+  function ctx.log_once(key, fmt, ...)
+    if seen[key] then return end
+    if places >= MAX_PLACES then return end
+    places = places + 1
+    seen[key] = true
+    ctx.log(select("#", ...) > 0 and fmt:format(...) or fmt)
+    if places == MAX_PLACES then ctx.log "more messages of this kind are not shown" end
+  end
+end
+
+-- ---- hooks that raise ---------------------------------------------------------------------------------
+
+local function row_name(ctx, row)
+  local element = ctx.def.elements[row + 1]
+  if not element then return nil end
+  return element.reg.is_array and ("%s[%d]"):format(element.reg.name, element.i) or element.reg.name, element.reg
+end
+
+local function hook_text(ctx, event, row)
+  if event == lib.event.read or event == lib.event.write then
+    local name, reg = row_name(ctx, row)
+    if not name then return "a hook" end
+    local what = event == lib.event.read and "read" or reg.doorbell and "doorbell" or "write"
+    return ("%s, %s hook"):format(name, what)
+  elseif event == lib.event.timer then
+    return ctx.running and ("event %s"):format(ctx.running) or "an event"
+  end
+  return "a handler in on"
+end
+
+-- The message without its traceback, and the traceback's lines.
+local function split_trace(message)
+  message = tostring(message)
+  local at = message:find("\nstack traceback:", 1, true)
+  if not at then return message, "" end
+  return message:sub(1, at - 1), message:sub(at + 1)
+end
+
+-- The lines of a traceback that are the author's, not the framework's.
+local function own_lines(trace)
+  local lines = {}
+  for line in trace:gmatch("[^\n]+") do
+    if not line:find("/lib/moonbar/", 1, true) and not line:find("[C]", 1, true)
+      and line:find("^%s") and #lines < 4 then
+      lines[#lines + 1] = "  " .. line:gsub("^%s+", "")
+    end
+  end
+  return lines
+end
+
+-- A message raised inside this library on the author's behalf names the library's line; name the
+-- author's instead.
+local function authors_line(message, trace)
+  if not message:find("/lib/moonbar/[%w_]+%.lua:%d+:") then return message end
+  local text = message:gsub("^.-/lib/moonbar/[%w_]+%.lua:%d+: ", "")
+  for _, line in ipairs(own_lines(trace)) do
+    local where = line:match("^%s*(.-:%d+):")
+    if where then return where .. ": " .. text end
+  end
+  return text
+end
+
+function M.on_error(ctx, event, row, message)
+  local text, trace = split_trace(message)
+  text = authors_line(text, trace)
+  local where = hook_text(ctx, event, row)
+  ctx.running = nil
+  local at = text:find(memory.guest_prefix, 1, true)
+  if at then
+    local place = text:sub(1, at - 1):gsub(": $", "")
+    ctx.log_once(where .. text:sub(1, at), "guest error: %s: %s%s", where,
+      text:sub(at + #memory.guest_prefix), place ~= "" and " (" .. place .. ")" or "")
+    return
+  end
+  local lines = own_lines(trace)
+  local effect = event == lib.event.read and "; the driver reads the stored value"
+    or event == lib.event.write and "; the write is kept" or ""
+  ctx.log_once(where .. "\0" .. text, "%s: %s%s%s", where, text, effect,
+    #lines > 1 and "\n" .. table.concat(lines, "\n") or "")
+end
+
+function M.install(core)
+  -- C tells of a hook that raised: (event, row, message), or with the device's userdata in front.
+  core.on_error = function(a, b, c, d)
+    local ctx, event, row, message = M.current, a, b, c
+    if type(a) == "userdata" then
+      ctx, event, row, message = M.by_core[a] or M.current, b, c, d
+    end
+    if not ctx then return M.write(tostring(message)) end
+    M.on_error(ctx, event, row, message)
+  end
+end
+M.by_core = setmetatable({}, { __mode = "k" })
+
+-- ---- guest errors ----------------------------------------------------------------------------------------
+
+local function sizes_text(reg)
+  return "it takes " .. table.concat(reg.sizes or { 1, 2, 4, 8 }, " or ") .. " bytes"
+end
+
+-- What each enum mb_guest_error says. @g: size, offset, bar, value; name, reg of the row, if any.
+local texts = {
+  function(g) return ("read of %d bytes at BAR %d + %s, where nothing is: reads as ones"):format(g.size, g.bar, hex(g.offset)) end,
+  function(g)
+    return ("write of %s to BAR %d + %s, where nothing is: ignored"):format(hex(g.value), g.bar, hex(g.offset))
+  end,
+  function(g) return ("%d-byte read of %s: %s; reads as ones"):format(g.size, g.name, sizes_text(g.reg)) end,
+  function(g)
+    return ("%d-byte write of %s to %s: %s; ignored"):format(g.size, hex(g.value), g.name, sizes_text(g.reg))
+  end,
+  function(g)
+    return ("write of %s to %s while %s is not 0: ignored"):format(hex(g.value), g.name, g.reg.lock or "its lock")
+  end,
+  function(g)
+    return ("write of %s to %s: reserved bits %s"):format(hex(g.value), g.name, hex(g.reserved))
+  end,
+  function(g)
+    local word = g.reg.access or "ro"
+    return ("write of %s to %s, which is %s (%s): ignored"):format(hex(g.value), g.name, word,
+      access.meaning[word] or "not writable")
+  end,
+}
+
+-- From the door: MB_EV_GUEST_ERROR with ctx.call filled.
+function M.guest_error(ctx, row)
+  local call = ctx.call
+  local kind = call.size
+  local name, reg = row_name(ctx, row)
+  local g = { size = tonumber(call.raw), offset = call.offset, bar = call.bar, value = call.value,
+    name = name, reg = reg }
+  if reg then
+    local exists = reg.exists
+    g.reserved = bit.band(numbers.u64(g.value), bit.bnot(exists))
+    if kind == 6 and g.reserved == 0 then g.reserved = g.value end
+  end
+  local key = ("guest %d %s"):format(kind, name or hex(g.offset) .. "@" .. g.bar)
+  local text = texts[kind] and texts[kind](g) or ("guest error %d"):format(kind)
+  ctx.log_once(key, "guest error: %s%s", text, reg and (" (%s:%d)"):format(reg.file, reg.line) or "")
+end
+
+function M.timeout(ctx, row)
+  local name, reg = row_name(ctx, row)
+  ctx.timeouts = (ctx.timeouts or 0) + 1
+  ctx.log_once("timeout " .. tostring(name), "the driver's access to %s was given up: no answer within the "
+    .. "completion timeout; it read as ones%s", name or "BAR " .. ctx.call.bar .. " + " .. hex(ctx.call.offset),
+    reg and (" (%s:%d)"):format(reg.file, reg.line) or "")
+end
+
+-- The words log, guest_error and unimplemented for a device.
+function M.words(ctx)
+  local function where()
+    local info = debug.getinfo(3, "Sl")
+    return ("%s:%d"):format(info.short_src, info.currentline)
+  end
+  local function text_of(fmt, ...)
+    if select("#", ...) == 0 then return tostring(fmt) end
+    return string.format(fmt, ...)
+  end
+  return {
+    log = function(fmt, ...) ctx.log(text_of(fmt, ...)) end,
+    -- The driver did wrong: told once for each place in the device file that finds it.
+    guest_error = function(fmt, ...)
+      local place = where()
+      ctx.log_once("guest " .. place, "guest error: %s (%s)", text_of(fmt, ...), place)
+    end,
+    -- The driver did right and the model lacks it.
+    unimplemented = function(fmt, ...)
+      local text = text_of(fmt, ...)
+      ctx.log_once("unimplemented " .. text, "unimplemented: %s (%s)", text, where())
+    end,
+  }
+end
+
+return M

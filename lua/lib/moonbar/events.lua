@@ -1,0 +1,120 @@
+-- SPDX-License-Identifier: MIT
+-- events.lua: what a device does later. after(ns, "event", …) names a function in `event`, so pending
+-- events are plain data: a snapshot, a replay and a reload keep them. The clock is the session's: a test
+-- steps it, a live session follows the wall.
+--
+-- Try it:  busted tests/spec/events_spec.lua
+local lib = require "moonbar.lib"
+local mistakes_of = require "moonbar.mistakes"
+local numbers = require "moonbar.numbers"
+local C = lib.C
+
+local M = {}
+
+local function check_plain(v, i, depth, level)
+  local kind = type(v)
+  if kind == "nil" or kind == "number" or kind == "string" or kind == "boolean" or numbers.is_u64(v) then
+    return
+  end
+  if kind == "table" and not getmetatable(v) and depth < 4 then
+    for k, x in pairs(v) do
+      check_plain(k, i, depth + 1, level + 1)
+      check_plain(x, i, depth + 1, level + 1)
+    end
+    return
+  end
+  error(("after: argument %d is a %s; pending events are data: numbers, strings, booleans and tables "
+    .. "of them (for a register with fields, give its .value)"):format(i, kind), level + 1)
+end
+
+local function check(ctx, ns, name, a, b, c, d)
+  if not ctx.ptr then error("after is for hooks, events and on.start; the device is not there yet", 3) end
+  if type(ns) ~= "number" or ns ~= ns or ns < 0 then
+    error(("after(%s, …): right would be a time in ns from 0 on, as in 1*ms"):format(tostring(ns)), 3)
+  end
+  if not ctx.events[name] then
+    error(("after: there is no event %q%s; right would be function event.%s(dev) … end"):format(tostring(name),
+      mistakes_of.hint(tostring(name), ctx.events), tostring(name)), 3)
+  end
+  if a ~= nil then check_plain(a, 1, 0, 3) end
+  if b ~= nil then check_plain(b, 2, 0, 3) end
+  if c ~= nil then check_plain(c, 3, 0, 3) end
+  if d ~= nil then check_plain(d, 4, 0, 3) end
+end
+
+-- The words after, cancel and now for a device.
+function M.words(ctx)
+  local pending = ctx.pending           -- id → record
+  local free, nfree = {}, 0             -- records to use again
+  local next_id = 0
+
+  -- Call event[name](dev, a, b, c, d) in ns from now. Returns a handle for cancel().
+  local function after(ns, name, a, b, c, d, ...)
+    if select("#", ...) > 0 then error("after takes at most four arguments; put more into a table", 2) end
+    check(ctx, ns, name, a, b, c, d)
+    local record
+    if nfree > 0 then record, free[nfree], nfree = free[nfree], nil, nfree - 1 else record = {} end
+    repeat next_id = (next_id + 1) % 0x80000000 until not pending[next_id]
+    record.name, record.a, record.b, record.c, record.d = name, a, b, c, d
+    pending[next_id] = record
+    if C.mb_after(ctx.ptr, ns, next_id) ~= 0 then
+      pending[next_id] = nil
+      error("after: no memory for one more event", 2)
+    end
+    return next_id
+  end
+
+  local function forget(id)
+    pending[id] = nil
+    C.mb_cancel(ctx.ptr, id)
+  end
+
+  -- cancel(handle) or cancel "event": forget what is pending. How many that were.
+  local function cancel(what)
+    if type(what) == "number" then
+      if not pending[what] then return 0 end
+      forget(what)
+      return 1
+    end
+    local n = 0
+    for id, record in pairs(pending) do
+      if what == nil or record.name == what then
+        forget(id)
+        n = n + 1
+      end
+    end
+    return n
+  end
+
+  -- A timer fell due (from the door).
+  function ctx.fire(id)
+    local record = pending[id]
+    if not record then return end
+    pending[id] = nil
+    local name, a, b, c, d = record.name, record.a, record.b, record.c, record.d
+    nfree = nfree + 1
+    free[nfree] = record
+    record.a, record.b, record.c, record.d = nil, nil, nil, nil
+    local f = ctx.events[name]
+    if not f then
+      ctx.log_once("event " .. name, "event %q fell due, but a reload took it away", name)
+      return
+    end
+    ctx.running = name
+    f(ctx.model, a, b, c, d)
+    ctx.running = nil
+  end
+
+  ctx.cancel_all = function() return cancel(nil) end
+  return {
+    after = after,
+    cancel = function(what)
+      if what == nil then error("cancel wants the handle that after() returned, or an event's name", 2) end
+      return cancel(what)
+    end,
+    -- ns of the session's clock
+    now = function() return ctx.ptr and tonumber(C.mb_now(ctx.ptr)) or 0 end,
+  }
+end
+
+return M

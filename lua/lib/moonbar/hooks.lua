@@ -1,0 +1,181 @@
+-- SPDX-License-Identifier: MIT
+-- hooks.lua: the door, the one function that C calls, and what is behind it: a closure per row with a
+-- hook, made at load, that takes values out of struct mb_call and puts the answer back. Per access
+-- nothing is looked up by name and nothing is allocated.
+--
+-- Try it:  ./moonbar -e 'driver("edu").liveness = 5; print(edu.liveness)' lua/devices/edu.lua
+local bit = require "bit"
+local errors = require "moonbar.errors"
+local lib = require "moonbar.lib"
+local model = require "moonbar.model"
+local numbers = require "moonbar.numbers"
+local ffi = require "ffi"
+
+local M = {}
+
+-- What a write hook returns so that nothing is stored.
+M.drop = setmetatable({}, { __tostring = function() return "drop" end })
+local drop = M.drop
+
+local KEEP, STORE, DROP = 0, 1, 2       -- results of MB_EV_WRITE
+
+-- ---- access: what a hook may ask about the access ------------------------------------------------------
+
+-- access.old: the value before; access.raw: what the driver wrote; access.index: the element;
+-- access.name: the register. Read from struct mb_call when asked for, so valid until the hook ends or
+-- makes a bus access itself.
+local function make_access(ctx, reg, i)
+  local call, call32, wide = ctx.call, ctx.call32, reg.width > 32
+  local OLD, RAW = 2, 4                 -- 32-bit words into struct mb_call: value, old, raw
+  return setmetatable({}, {
+    __index = function(_, key)
+      if key == "old" then if wide then return call.old end return call32[OLD] end
+      if key == "raw" then if wide then return call.raw end return call32[RAW] end
+      if key == "index" then return i end
+      if key == "name" then return reg.name end
+      error(("access has no '%s'; it has old, raw, index, name"):format(tostring(key)), 2)
+    end,
+    __newindex = function() error("access tells, it does not take; a hook's answer is what it returns", 2) end,
+  })
+end
+
+-- ---- answers ---------------------------------------------------------------------------------------------
+
+-- Put a hook's answer that is no plain number in range into call.value.
+local function put_slowly(ctx, reg, what, v)
+  if type(v) == "table" and not model.is_view(v) and getmetatable(v) == nil then
+    v = require("moonbar.fields").assemble(reg, v, 1)
+  elseif type(v) == "table" and v ~= drop and model.is_view(v) then
+    v = v()
+  end
+  if type(v) == "boolean" then v = v and 1 or 0 end
+  if not numbers.is_integer(v) then
+    if v == drop then error(("%s: a %s hook returned drop; only a write can be dropped"):format(reg.name, what), 0) end
+    error(("%s: a %s hook returns a number%s; this one returned a %s"):format(reg.name, what,
+      what == "write" and ", drop or nothing" or "", type(v)), 0)
+  end
+  ctx.call.value = numbers.u64(v)
+end
+
+local function make_put(ctx, reg, what)
+  local call32, max = ctx.call32, 2 ^ math.min(reg.width, 32)
+  return function(v)
+    if type(v) == "number" and v >= 0 and v < max then
+      call32[0], call32[1] = v, 0
+    else
+      put_slowly(ctx, reg, what, v)     -- C reduces to the width
+    end
+  end
+end
+
+-- ---- a closure per row ---------------------------------------------------------------------------------------
+
+-- The value as the hook gets it: a number, a uint64_t or a view.
+local function make_take(ctx, reg)
+  local call, call32 = ctx.call, ctx.call32
+  if reg.fields then
+    local view, store = model.snapshot(reg)
+    local words = store.s32
+    return function()
+      words[0], words[1] = call32[0], call32[1]
+      return view
+    end
+  elseif reg.width > 32 then
+    return function() return call.value end
+  end
+  return function() return call32[0] end
+end
+
+local function write_closure(ctx, reg, i)
+  local hook, dev, access = reg.write, ctx.model, make_access(ctx, reg, i)
+  local take, put = make_take(ctx, reg), make_put(ctx, reg, "write")
+  return function()
+    local v = hook(dev, take(), access, i)
+    if v == nil then return KEEP end
+    if v == drop then return DROP end
+    put(v)
+    return STORE
+  end
+end
+
+local function read_closure(ctx, reg, i)
+  local hook, dev, access = reg.read, ctx.model, make_access(ctx, reg, i)
+  local take, put = make_take(ctx, reg), make_put(ctx, reg, "read")
+  return function()
+    local v = hook(dev, take(), access, i)
+    if v ~= nil then put(v) end
+    return KEEP
+  end
+end
+
+local function doorbell_closure(ctx, reg, i)
+  local hook, dev, access = reg.doorbell, ctx.model, make_access(ctx, reg, i)
+  local take = make_take(ctx, reg)
+  return function()
+    hook(dev, take(), i, access)
+    return KEEP
+  end
+end
+
+-- ---- the door -------------------------------------------------------------------------------------------------
+
+local reset_kinds = { [0] = "cold", "flr", "d0", "bus" }
+
+local function others(ctx, event, row)
+  local e, on = lib.event, ctx.on
+  if event == e.timer then
+    ctx.fire(row)
+  elseif event == e.guest_error then
+    errors.guest_error(ctx, row)
+  elseif event == e.timeout then
+    errors.timeout(ctx, row)
+  elseif event == e.command then
+    local master = bit.band(tonumber(ctx.call.value), 4) ~= 0
+    if master ~= ctx.master then
+      ctx.master = master
+      if on.bus_master then on.bus_master(ctx.model, master) end
+    end
+  elseif event == e.reset then
+    local kind = reset_kinds[tonumber(ctx.call.value)] or "bus"
+    ctx.cancel_all()            -- what was under way before a reset does not happen after it
+    if on.reset then on.reset(ctx.model, kind) end
+  elseif event == e.removed then
+    ctx.removed = true
+    ctx.device.started = false
+  end
+  return 0
+end
+
+-- Make ctx.reads and ctx.writes, row → closure, for ctx.def: at load and at every reload.
+function M.build(ctx)
+  local reads, writes = {}, {}
+  for _, reg in ipairs(ctx.def.regs) do
+    for i = 0, reg.count - 1 do
+      local row = reg.rows[i]
+      if reg.read then reads[row] = read_closure(ctx, reg, i) end
+      if reg.doorbell then writes[row] = doorbell_closure(ctx, reg, i)
+      elseif reg.write then writes[row] = write_closure(ctx, reg, i) end
+    end
+  end
+  ctx.reads, ctx.writes = reads, writes
+end
+
+-- The function for core.device().
+function M.door(ctx)
+  local WRITE, READ = lib.event.write, lib.event.read
+  return function(event, row)
+    errors.current = ctx
+    if event == WRITE then return ctx.writes[row]() end
+    if event == READ then return ctx.reads[row]() end
+    return others(ctx, event, row)
+  end
+end
+
+-- Where struct mb_call is, once the userdata exists.
+function M.bind(ctx)
+  local address = lib.core.call(ctx.core)
+  ctx.call = ffi.cast("struct mb_call *", address)
+  ctx.call32 = ffi.cast("uint32_t *", address)
+end
+
+return M

@@ -1,0 +1,375 @@
+-- SPDX-License-Identifier: MIT
+-- map.lua: the register map as a whole: names that rows use of each other, overlaps, and at the end the
+-- masks (struct mb_reg, kernel/core/regs.h) that C runs.
+--
+-- Try it:  ./moonbar check -v lua/devices/edu.lua
+local bit = require "bit"
+local ffi = require "ffi"
+local access = require "moonbar.access"
+local mistakes_of = require "moonbar.mistakes"
+local numbers = require "moonbar.numbers"
+local band, bor, bnot, lshift = bit.band, bit.bor, bit.bnot, bit.lshift
+local hex = numbers.hex
+
+local M = {}
+
+M.none = 0xffffffff
+M.flags = { read = 0x01, write = 0x02, doorbell = 0x04, sync = 0x08, volatile = 0x10, enable = 0x20 }
+M.max_rows = 65536
+
+-- ---- names ----------------------------------------------------------------------------------------
+
+local function field_index(reg)
+  local index = {}
+  for _, f in ipairs(reg.fields or {}) do index[f.name] = f end
+  return index
+end
+
+-- "reg", "reg.field", "reg[3]", "reg[3].field" as register, field or nil, element or nil; or nil and
+-- why not.
+function M.find(def, path)
+  local name, rest = path:match("^([%a_][%w_]*)(.*)$")
+  local reg = name and def.by_name[name]
+  if not reg then
+    return nil, ("there is no register '%s'%s"):format(name or path, mistakes_of.hint(name or path, def.by_name))
+  end
+  local element, after = rest:match("^%[(%d+)%](.*)$")
+  if element then
+    element, rest = tonumber(element), after
+    if element >= reg.count then
+      return nil, ("%s has %d element%s, 0 to %d"):format(name, reg.count, reg.count == 1 and "" or "s",
+        reg.count - 1)
+    end
+  end
+  if rest == "" then return reg, nil, element end
+  local field_name = rest:match("^%.([%a_][%w_]*)$")
+  local field = field_name and reg.field and reg.field[field_name]
+  if not field then
+    return nil, ("%s has no field '%s'%s"):format(name, field_name or rest,
+      mistakes_of.hint(field_name or rest, reg.field or {}))
+  end
+  return reg, field, element
+end
+
+-- ---- what rows say of each other ----------------------------------------------------------------------
+
+local function existing_bits(reg)
+  if reg.doorbell or reg.access == "rsvd" then return 0ULL end
+  if not reg.fields then return numbers.width_mask(reg.width) end
+  local bits = 0ULL
+  for _, f in ipairs(reg.fields) do
+    if f.access ~= "rsvd" then bits = bor(bits, f.mask) end
+  end
+  return bits
+end
+
+local function resolve_reset(reg, add)
+  local reset = numbers.u64(reg.reset_given or 0)
+  local width_bits = numbers.width_mask(reg.width)
+  if type(reg.reset_given) == "number" and reg.reset_given < 0 then reset = band(reset, width_bits) end
+  if band(reset, bnot(width_bits)) ~= 0 then
+    add("the reset value %s is wider than the register's %d bits", hex(reset), reg.width)
+  elseif band(reset, bnot(reg.exists)) ~= 0 then
+    add("the reset value %s sets bits %s, which no field names; name them, or make the reset %s",
+      hex(reset, reg.width), hex(band(reset, bnot(reg.exists)), reg.width), hex(band(reset, reg.exists), reg.width))
+  end
+  reset = band(reset, reg.exists)
+  for _, f in ipairs(reg.fields or {}) do
+    if f.reset then
+      reset = bor(band(reset, bnot(f.mask)), lshift(numbers.u64(f.reset), f.lo))
+    end
+  end
+  reg.reset = reset
+end
+
+local function resolve_alias(def, reg, add)
+  local target, why = def.by_name[reg.alias], nil
+  if not target then why = "there is no such register" .. mistakes_of.hint(reg.alias, def.by_name)
+  elseif target == reg then why = "that is the row itself"
+  elseif target.alias then why = ("that is an alias too; right would be its target %q"):format(target.alias)
+  elseif target.doorbell then why = "that is a doorbell, which stores nothing"
+  elseif target.access == "const" then why = "that is a constant"
+  elseif target.width ~= reg.width then
+    why = ("that has %d bits, this row %d; right would be width = %d"):format(target.width, reg.width, target.width)
+  elseif target.count ~= reg.count then
+    why = ("that has %d element%s, this row %d"):format(target.count, target.count == 1 and "" or "s", reg.count)
+  end
+  if why then
+    if reg.alias:find(".", 1, true) then
+      why = "an alias stands for a whole register; right would be " ..
+        ("%s %q"):format(reg.access, reg.alias:match("^[^.]*"))
+    end
+    add("alias %s %q: %s", reg.access, reg.alias, why)
+    return
+  end
+  reg.target = target
+  reg.fields, reg.field = target.fields, target.field
+  reg.exists, reg.reset = target.exists, target.reset
+end
+
+local function fits_array(reg, other)
+  return other.count == 1 or other.count == reg.count
+end
+
+local function resolve_lock(def, reg, add)
+  local other, field = M.find(def, reg.lock)
+  if not other then
+    add("lock = %q: %s", reg.lock, field)
+  elseif other.doorbell then
+    add("lock = %q: that is a doorbell, which stores nothing", reg.lock)
+  elseif not fits_array(reg, other) then
+    add("lock = %q: that has %d elements, this row %d", reg.lock, other.count, reg.count)
+  else
+    reg.lock_reg = other.target or other
+    reg.lock_mask = field and field.mask or other.exists
+  end
+end
+
+local function vectors_text(def)
+  if def.vectors == 0 then
+    return "the device has no interrupt; right would be intx = true or msi = 1 in device { … }"
+  end
+  local last = def.vectors - 1
+  return ("the device has %d: %s"):format(def.vectors, last == 0 and "only 0" or "0 to " .. last)
+end
+
+local function resolve_irq(def, reg, add)
+  if reg.vector and reg.vector >= def.vectors then
+    add("vector = %d: %s", reg.vector, vectors_text(def))
+  end
+  if reg.vector and reg.alias then
+    add("vector on an alias; it belongs on %s, which holds the bits", reg.alias)
+  end
+  if not reg.enable then return end
+  local other = def.by_name[reg.enable]
+  if not other then
+    add("enable = %q: there is no such register%s", reg.enable, mistakes_of.hint(reg.enable, def.by_name))
+  elseif other == reg then
+    add("enable = %q: a status register does not enable itself", reg.enable)
+  elseif not fits_array(reg, other) then
+    add("enable = %q: that has %d elements, this row %d", reg.enable, other.count, reg.count)
+  elseif other.vector then
+    add("enable = %q: that is a status register itself (vector = %d)", reg.enable, other.vector)
+  elseif other.enables and other.enables ~= reg.vector then
+    add("enable = %q: that already enables vector %d; one enable register serves one vector",
+      reg.enable, other.enables)
+  else
+    reg.enable_reg, other.enables = other.target or other, reg.vector
+    reg.enable_reg.enables = reg.vector
+  end
+end
+
+-- Resolve all names of def.regs; adds def.by_name.
+function M.resolve(def)
+  local function adder(reg)
+    return function(fmt, ...) def.mistakes:add(reg, reg.name, fmt, ...) end
+  end
+  for _, reg in ipairs(def.regs) do
+    reg.exists = existing_bits(reg)
+    reg.field = field_index(reg)
+    if not reg.alias then resolve_reset(reg, adder(reg)) end
+  end
+  for _, reg in ipairs(def.regs) do
+    if reg.alias then
+      resolve_alias(def, reg, adder(reg))
+      reg.reset = reg.reset or 0ULL
+    end
+  end
+  for _, reg in ipairs(def.regs) do
+    if reg.lock then resolve_lock(def, reg, adder(reg)) end
+    resolve_irq(def, reg, adder(reg))
+  end
+end
+
+-- ---- places --------------------------------------------------------------------------------------------
+
+local function where_text(reg, here)
+  return reg.file == here.file and ("line %d"):format(reg.line) or ("%s:%d"):format(reg.file, reg.line)
+end
+
+local function span_text(offset, size)
+  return ("%s to %s"):format(hex(offset, 8), hex(offset + size - 1, 8))
+end
+
+local function element_name(reg, i)
+  return reg.is_array and ("%s[%d]"):format(reg.name, i) or reg.name
+end
+
+-- All elements of all registers, in the order of their place; that order is what C sees.
+local function sort_elements(def)
+  local elements = {}
+  for order, reg in ipairs(def.regs) do
+    for i = 0, reg.count - 1 do
+      elements[#elements + 1] = { reg = reg, i = i, order = order, offset = reg.offset + i * reg.stride }
+    end
+  end
+  table.sort(elements, function(a, b)
+    if a.reg.bar.n ~= b.reg.bar.n then return a.reg.bar.n < b.reg.bar.n end
+    if a.offset ~= b.offset then return a.offset < b.offset end
+    return a.order < b.order
+  end)
+  return elements
+end
+
+local function check_overlaps(def, elements)
+  local reported, reach = {}, nil
+  for _, e in ipairs(elements) do
+    local size = e.reg.size
+    if reach and reach.reg.bar.n == e.reg.bar.n and reach.offset + reach.reg.size > e.offset then
+      local a, b = reach, e
+      if b.reg.line < a.reg.line then a, b = b, a end
+      local key = a.reg.name .. "\0" .. b.reg.name
+      if not reported[key] then
+        reported[key] = true
+        def.mistakes:add(b.reg, b.reg.name, "%s (%s) overlaps %s (%s, %s); the first free offset after it is %s",
+          element_name(b.reg, b.i), span_text(b.offset, b.reg.size), element_name(a.reg, a.i),
+          span_text(a.offset, a.reg.size), where_text(a.reg, b.reg), hex(a.offset + a.reg.size, 8))
+      end
+    end
+    if not reach or reach.reg.bar.n ~= e.reg.bar.n or e.offset + size > reach.offset + reach.reg.size then
+      reach = e
+    end
+  end
+end
+
+-- Anything in [offset, offset + size) of the BAR, a register or memory? Its description, or nil.
+local function occupant(def, elements, bar, offset, size, but)
+  for _, e in ipairs(elements) do
+    if e.reg.bar.n == bar and e.offset < offset + size and offset < e.offset + e.reg.size then
+      return ("%s (%s, %s)"):format(element_name(e.reg, e.i), span_text(e.offset, e.reg.size),
+        where_text(e.reg, but or e.reg))
+    end
+  end
+  for _, ram in ipairs(def.rams) do
+    if ram ~= but and ram.bar == bar and ram.offset < offset + size and offset < ram.offset + ram.size then
+      return ("ram (%s, line %d)"):format(span_text(ram.offset, ram.size), ram.line)
+    end
+  end
+end
+
+local function check_rams(def, elements)
+  for i, ram in ipairs(def.rams) do
+    local bar = def.bars[ram.bar]
+    local there
+    if not bar then
+      def.mistakes:add(ram, "ram", "there is no BAR %s; right would be bar(%s, size) { … } as well",
+        tostring(ram.bar), tostring(ram.bar))
+    elseif ram.offset + ram.size > bar.size then
+      def.mistakes:add(ram, "ram", "%s is beyond the end of BAR %d, which is %s",
+        span_text(ram.offset, ram.size), bar.n, numbers.size_text(bar.size))
+    else
+      there = occupant(def, elements, ram.bar, ram.offset, ram.size, ram)
+    end
+    local later = there and there:match("^ram") and tonumber(there:match("line (%d+)")) > ram.line
+    if there and not later then
+      def.mistakes:add(ram, "ram", "%s overlaps %s", span_text(ram.offset, ram.size), there)
+    end
+    ram.index = i
+  end
+end
+
+local function check_msix(def, elements)
+  for _, c in ipairs(def.caps) do
+    if c.kind == "msix" and def.bars[c.bar] then
+      local bar = def.bars[c.bar]
+      for _, part in ipairs { { "table", c.table, 16 * c.vectors },
+        { "pba", c.pba, 8 * math.ceil(c.vectors / 64) } } do
+        local what, offset, size = part[1], part[2], part[3]
+        local there = occupant(def, elements, c.bar, offset, size, c)
+        if offset + size > bar.size or offset < 0 then
+          def.mistakes:add(c, "msix", "the MSI-X %s (%d vectors, %d bytes) does not fit into BAR %d, which is %s",
+            what, c.vectors, size, c.bar, numbers.size_text(bar.size))
+        elseif there then
+          def.mistakes:add(c, "msix", "the MSI-X %s (%s) overlaps %s", what, span_text(offset, size), there)
+        end
+      end
+    elseif c.kind == "msix" then
+      def.mistakes:add(c, "msix", "there is no BAR %s for the MSI-X table; right would be bar(%s, size)",
+        tostring(c.bar), tostring(c.bar))
+    end
+  end
+end
+
+-- Check all places; adds def.elements.
+function M.layout(def)
+  local elements = sort_elements(def)
+  if #elements > M.max_rows then
+    def.mistakes:add(def.regs[1], nil, "%d registers; a device has at most %d", #elements, M.max_rows)
+    elements = {}
+  end
+  check_overlaps(def, elements)
+  check_rams(def, elements)
+  check_msix(def, elements)
+  def.elements = elements
+end
+
+-- ---- masks -----------------------------------------------------------------------------------------------
+
+local function set_masks(row, word, bits)
+  for _, member in ipairs(access.masks[word]) do row[member] = bor(row[member], bits) end
+end
+
+local function flags_of(reg)
+  local flags = 0
+  local volatile = reg.volatile
+  for _, f in ipairs(reg.fields or {}) do volatile = volatile or f.volatile end
+  if reg.read then flags = bor(flags, M.flags.read) end
+  if reg.write then flags = bor(flags, M.flags.write) end
+  if reg.doorbell then flags = bor(flags, M.flags.doorbell) end
+  if reg.sync then flags = bor(flags, M.flags.sync) end
+  if volatile then flags = bor(flags, M.flags.volatile) end
+  if reg.enables then flags = bor(flags, M.flags.enable) end
+  return flags
+end
+
+local function mask_row(row, reg)
+  local all = numbers.width_mask(reg.width)
+  if reg.doorbell then return end
+  if reg.alias or not reg.fields then
+    set_masks(row, reg.access, reg.access == "rsvd" and all or reg.exists)
+  else
+    for _, f in ipairs(reg.fields) do
+      set_masks(row, f.access, f.mask)
+      if f.sticky then row.sticky = bor(row.sticky, f.mask) end
+    end
+  end
+  row.reserved = bor(row.reserved, band(bnot(reg.exists), all))
+  if reg.sticky then row.sticky = reg.exists end
+end
+
+local function size_bits(reg)
+  local bits = 0
+  for _, n in ipairs(reg.sizes or {}) do bits = bor(bits, n) end	-- 1, 2, 4, 8 are bits 0 to 3
+  return bits
+end
+
+local function fill_row(row, element, index_of)
+  local reg, i = element.reg, element.i
+  row.offset, row.bar, row.size, row.sizes = element.offset, reg.bar.n, reg.size, size_bits(reg)
+  row.flags, row.reset, row.id, row.index = flags_of(reg), reg.reset, element.id, i
+  row.target = index_of(reg.target or reg, i)
+  row.lock, row.enable, row.vector = M.none, M.none, M.none
+  if reg.lock_reg then row.lock, row.lock_mask = index_of(reg.lock_reg, i), reg.lock_mask end
+  if reg.enable_reg then row.enable = index_of(reg.enable_reg, i) end
+  if reg.vector or reg.enables then row.vector = reg.vector or reg.enables end
+  mask_row(row, reg)
+end
+
+-- The masks of def.elements as a cdata array of struct mb_reg (zero-based, in order of place); each
+-- register gets .rows = { [element] = index }.
+function M.compile(def)
+  local n = #def.elements
+  local rows = ffi.new("struct mb_reg[?]", math.max(n, 1))
+  for _, reg in ipairs(def.regs) do reg.rows = {} end
+  for id, e in ipairs(def.elements) do
+    e.id = id - 1
+    e.reg.rows[e.i] = id - 1
+  end
+  local function index_of(reg, i)
+    return reg.rows[reg.count == 1 and 0 or i]
+  end
+  for id, e in ipairs(def.elements) do fill_row(rows[id - 1], e, index_of) end
+  return rows, n
+end
+
+return M

@@ -1,0 +1,169 @@
+-- SPDX-License-Identifier: MIT
+-- memory.lua: memory with its bounds. A span is a piece of this process's memory that knows its
+-- length; ram() is memory that the driver sees in a BAR, buffer() is the device's own, store() is kept
+-- in a file. A span's :at() is the only way to a pointer, and it checks.
+--
+-- Try it:  ./moonbar -e 'local b = require("moonbar.memory").buffer(16); b:u32(0, 7); print(b:u32(0))'
+local ffi = require "ffi"
+local lib = require "moonbar.lib"
+local numbers = require "moonbar.numbers"
+local C = lib.C
+
+local M = {}
+
+local span_t
+local u8p = ffi.typeof("uint8_t *")
+
+-- A range that a driver asked for and the memory does not have is the driver's mistake: errors.lua
+-- knows this prefix and reports a guest error, with the file and line of the hook.
+M.guest_prefix = "guest error: "
+
+local function outside(offset, len, base, size, level)
+  error(("%s%s bytes at %s are outside the %s at %s"):format(M.guest_prefix,
+    tostring(tonumber(len) or len), numbers.is_integer(offset) and numbers.hex(offset) or tostring(offset),
+    numbers.size_text(size), numbers.hex(base)), level + 1)
+end
+
+-- Is [offset, offset + len) within size bytes? Numbers and uint64_t mix; negative ones are huge.
+local function inside(offset, len, size)
+  return offset >= 0 and len >= 0 and len <= size and offset <= size - len
+end
+
+local methods = {}
+
+-- Memory from offset on, len bytes (default: all that follow).
+function methods.at(span, offset, len)
+  local size = tonumber(span.len)
+  len = len or size - tonumber(offset)
+  if not inside(offset, len, size) then outside(offset, len, 0, size, 2) end
+  return span_t(span.ptr + offset, len)
+end
+
+-- :u8(offset), :u16, :u32, :u64: little-endian, any alignment; with a value they set it.
+for name, bytes in pairs { u8 = 1, u16 = 2, u32 = 4, u64 = 8 } do
+  local pointer = ffi.typeof("uint" .. bytes * 8 .. "_t *")
+  methods[name] = function(span, offset, v)
+    if not inside(offset, bytes, tonumber(span.len)) then outside(offset, bytes, 0, tonumber(span.len), 2) end
+    local p = ffi.cast(pointer, span.ptr + offset)
+    if v == nil then return p[0] end
+    if type(v) == "number" and v < 0 then v = numbers.u64(v) end
+    p[0] = v
+  end
+end
+
+function methods.fill(span, byte)
+  ffi.fill(span.ptr, tonumber(span.len), byte or 0)
+  return span
+end
+
+-- The first len bytes (default: all) as a Lua string.
+function methods.string(span, len)
+  if len and not inside(0, len, tonumber(span.len)) then outside(0, len, 0, tonumber(span.len), 2) end
+  return ffi.string(span.ptr, len or tonumber(span.len))
+end
+
+-- Copy a Lua string, or another span, to the front.
+function methods.set(span, s)
+  local len = type(s) == "string" and #s or tonumber(s.len)
+  if len > tonumber(span.len) then outside(0, len, 0, tonumber(span.len), 2) end
+  ffi.copy(span.ptr, type(s) == "string" and s or s.ptr, len)
+  return span
+end
+
+span_t = ffi.metatype("struct mb_span", {
+  __index = methods,
+  __len = function(span) return tonumber(span.len) end,
+  __tostring = function(span) return ("span of %s"):format(numbers.size_text(tonumber(span.len))) end,
+})
+M.span = span_t
+
+function M.is_span(v) return ffi.istype(span_t, v) end
+
+-- ---- the device's own memory --------------------------------------------------------------------------
+
+local pinned = {}               -- spans do not keep their memory alive, this does
+
+-- n zeroed bytes for as long as @owner (a device's context; default: for ever) lives.
+function M.buffer(n, owner)
+  if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then
+    error(("buffer(%s): right would be a number of bytes"):format(tostring(n)), 2)
+  end
+  owner = owner or pinned
+  if n > 65536 then                             -- beyond LuaJIT's own heap
+    local st = M.store(nil, n, owner)
+    return st.span
+  end
+  local bytes = ffi.new("uint8_t[?]", n)
+  owner[#owner + 1] = bytes
+  return span_t(ffi.cast(u8p, bytes), n)
+end
+
+local Store = {}
+Store.__index = Store
+
+function Store:at(offset, len)
+  len = len or self.size - tonumber(offset)
+  if not inside(offset, len, self.size) then outside(offset, len, 0, self.size, 2) end
+  return span_t(self.span.ptr + offset, len)
+end
+
+-- Everything written so far is on the disk when this returns true; else nil and why.
+function Store:flush()
+  local err = ffi.new("struct mb_error")
+  if C.mb_store_flush(self.handle, err) == 0 then return true end
+  return nil, ffi.string(err.text)
+end
+
+-- The range reads as zeroes and takes no space.
+function Store:discard(offset, len)
+  if not inside(offset, len, self.size) then outside(offset, len, 0, self.size, 2) end
+  return C.mb_store_discard(self.handle, offset, len) == 0
+end
+
+-- Size bytes kept in file path, or in memory if path is nil. Raises if that cannot be had.
+function M.store(path, size, owner)
+  local err = ffi.new("struct mb_error")
+  local handle = C.mb_store_open(path, size or 0, err)
+  if handle == nil then error(ffi.string(err.text), 2) end
+  handle = ffi.gc(handle, C.mb_store_close)
+  owner = owner or pinned
+  owner[#owner + 1] = handle
+  local span = C.mb_store_span(handle)
+  return setmetatable({ handle = handle, span = span, size = tonumber(span.len), path = path }, Store)
+end
+
+-- ---- memory in a BAR --------------------------------------------------------------------------------------
+
+local Ram = {}
+Ram.__index = Ram
+
+-- len bytes at an address of the BAR, as the driver counts: ram(0x40000, 4096):at(0x40000) is its
+-- first byte.
+function Ram:at(address, len)
+  local from = address - self.offset
+  len = len or self.size - tonumber(from)
+  if not (address >= self.offset and inside(from, len, self.size)) then
+    outside(address, len, self.offset, self.size, 2)
+  end
+  local base = self.base
+  if base == nil then error("ram has no memory before the device is on a bus", 2) end
+  return span_t(base + from, len)
+end
+
+function Ram:__tostring()
+  return ("ram of %s at %s"):format(numbers.size_text(self.size), numbers.hex(self.offset))
+end
+
+function M.ram(offset, size, bar, where)
+  return setmetatable({ offset = offset, size = size, bar = bar, file = where.file, line = where.line }, Ram)
+end
+
+-- Where ram pieces are now; to be called after every attach.
+function M.refresh(ctx)
+  for _, ram in ipairs(ctx.def.rams) do
+    local span = C.mb_ram(ctx.ptr, ram.bar, ram.offset, ram.size)
+    ram.base = span.ptr ~= nil and span.ptr or nil
+  end
+end
+
+return M

@@ -1,0 +1,246 @@
+-- SPDX-License-Identifier: MIT
+-- model.lua: the device as its own code sees it: dev.reg, dev.reg.field, dev.array[i]. Getting looks at
+-- the state that C and the driver share; setting is the hardware's own hand and runs no hook. All
+-- closures and views are made once, so that an access allocates nothing.
+--
+-- Try it:  ./moonbar -e 'edu.status.irqfact = 1; print(edu.status)' lua/devices/edu.lua
+local bit = require "bit"
+local ffi = require "ffi"
+local fields = require "moonbar.fields"
+local lib = require "moonbar.lib"
+local mistakes_of = require "moonbar.mistakes"
+local numbers = require "moonbar.numbers"
+local C = lib.C
+local band, bor, bnot, rshift, lshift = bit.band, bit.bor, bit.bnot, bit.rshift, bit.lshift
+local reduce, u64 = fields.reduce, numbers.u64
+
+local M = {}
+
+-- Storage is a table { s32 =, s64 = } of pointers to the same words; a register is a pair of indices
+-- into it. ctx itself is the storage of the live state (it moves when the device is attached); a hook's
+-- new value is another.
+
+-- ---- getting -----------------------------------------------------------------------------------------
+
+-- A closure that returns the whole value.
+local function whole_getter(store, width, i32, i64)
+  if width <= 32 then
+    return function() return store.s32[i32] end
+  end
+  return function() return store.s64[i64] end
+end
+
+-- A closure that returns a field's value. Fields inside a 32-bit half need no 64-bit arithmetic, hence
+-- no boxed value even in the interpreter.
+local function field_getter(store, field, i32, i64)
+  local lo, width, half = field.lo, field.width, i32
+  if lo >= 32 then lo, half = lo - 32, i32 + 1 end
+  if lo + width > 32 then
+    local mask = field.mask
+    if width > 32 then
+      return function() return rshift(band(store.s64[i64], mask), lo) end
+    end
+    return function() return tonumber(rshift(band(store.s64[i64], mask), lo)) end
+  elseif width == 32 then
+    return function() return store.s32[half] end
+  end
+  local mask = 2 ^ width - 1
+  return function() return band(rshift(store.s32[half], lo), mask) end
+end
+
+-- ---- views: registers with fields ------------------------------------------------------------------------
+
+local view_of = setmetatable({}, { __mode = "k" })      -- view → its register
+
+function M.is_view(v) return view_of[v] ~= nil end
+
+local function no_field(reg, name, level)
+  error(("%s has no field '%s'%s"):format(reg.name, tostring(name),
+    mistakes_of.hint(name, reg.field)), level + 1)
+end
+
+-- A view of a register: view.field, view.field = v, view.value, view() for the whole.
+-- @set_field(field, v): replace a field's bits; @set_whole(v)
+local function make_view(reg, store, i32, i64, set_field, set_whole)
+  local get, whole = {}, whole_getter(store, reg.width, i32, i64)
+  for _, f in ipairs(reg.fields) do get[f.name] = field_getter(store, f, i32, i64) end
+  local by_name = reg.field
+  local view = setmetatable({}, {
+    __index = function(_, name)
+      local g = get[name]
+      if g then return g() end
+      if name == "value" then return whole() end
+      no_field(reg, name, 2)
+    end,
+    __newindex = function(_, name, v)
+      local f = by_name[name]
+      if f then return set_field(f, v) end
+      if name == "value" then return set_whole(v) end
+      no_field(reg, name, 2)
+    end,
+    __call = function() return whole() end,
+    __tostring = function() return reg.name .. " " .. fields.text(reg, whole()) end,
+  })
+  view_of[view] = reg
+  return view
+end
+
+-- ---- setting --------------------------------------------------------------------------------------------
+
+-- What an author assigns to a whole register, as a number or uint64_t.
+local function whole_value(reg, v, level)
+  if type(v) == "table" then
+    if view_of[v] then v = v() else return fields.assemble(reg, v, level + 1) end
+  end
+  return reduce(v, reg.width, nil, reg.name, level + 1)
+end
+M.whole_value = whole_value
+
+local function refuse_constant(reg, level)
+  error(("%s is a constant; right would be ro in its row if the device changes it"):format(reg.name), level + 1)
+end
+
+-- Setters of one element of the live state.
+local function state_setters(ctx, reg, row)
+  local all = numbers.width_mask(reg.width)
+  local function set_whole(v)
+    if reg.access == "const" then refuse_constant(reg, 3) end
+    if not ctx.ptr then error(reg.name .. ": the device is not there yet", 3) end
+    C.mb_poke(ctx.ptr, row, all, whole_value(reg, v, 3), false)
+  end
+  local function set_field(f, v)
+    if f.access == "const" then refuse_constant(f, 3) end
+    v = reduce(v, f.width, f.by_name, f.name, 3)
+    if type(v) == "number" then
+      C.mb_poke(ctx.ptr, row, f.mask, v * 2 ^ f.lo, false)
+    else
+      C.mb_poke(ctx.ptr, row, f.mask, lshift(v, f.lo), false)
+    end
+  end
+  return set_whole, set_field
+end
+
+-- ---- one register of the model ------------------------------------------------------------------------------
+
+-- get(), set(v) of one element. Aliases show their target.
+local function element_access(ctx, reg, i)
+  local row = (reg.target or reg).rows[i]
+  local i32, i64 = row * 4, row * 2             -- struct mb_reg_state is two 64-bit words
+  local set_whole, set_field = state_setters(ctx, reg, row)
+  if reg.fields then
+    local view = make_view(reg, ctx, i32, i64, set_field, set_whole)
+    return function() return view end, set_whole
+  end
+  return whole_getter(ctx, reg.width, i32, i64), set_whole
+end
+
+local function out_of_array(reg, i, level)
+  error(("%s[%s]: the array has %d element%s, 0 to %d"):format(reg.name, tostring(i), reg.count,
+    reg.count == 1 and "" or "s", reg.count - 1), level + 1)
+end
+
+local function array_access(ctx, reg)
+  local get, set = {}, {}
+  for i = 0, reg.count - 1 do get[i], set[i] = element_access(ctx, reg, i) end
+  local array = setmetatable({}, {
+    __index = function(_, i)
+      local g = get[i]
+      if g then return g() end
+      if i == "count" then return reg.count end
+      out_of_array(reg, i, 2)
+    end,
+    __newindex = function(_, i, v)
+      local s = set[i]
+      if not s then out_of_array(reg, i, 2) end
+      return s(v)
+    end,
+    __tostring = function() return ("%s: %d registers of %d bits"):format(reg.name, reg.count, reg.width) end,
+  })
+  return function() return array end, function()
+    error(("%s is an array; right would be %s[0] = …"):format(reg.name, reg.name), 3)
+  end
+end
+
+-- Fill ctx.model, an empty table until now, with the registers of ctx.def. Done again after a reload.
+function M.build(ctx)
+  local def = ctx.def
+  local get, set = {}, {}
+  for _, reg in ipairs(def.regs) do
+    if reg.is_array then get[reg.name], set[reg.name] = array_access(ctx, reg)
+    else get[reg.name], set[reg.name] = element_access(ctx, reg, 0) end
+  end
+  local function unknown(name, level)
+    error(("%s has no register '%s'%s"):format(def.name, tostring(name),
+      mistakes_of.hint(tostring(name), def.by_name)), level + 1)
+  end
+  local meta = getmetatable(ctx.model)
+  meta.__index = function(_, name)
+    local g = get[name]
+    if g then return g() end
+    unknown(name, 2)
+  end
+  meta.__newindex = function(_, name, v)
+    local s = set[name]
+    if not s then unknown(name, 2) end
+    return s(v)
+  end
+  meta.__tostring = function() return "the model of " .. def.name end
+end
+
+-- The model before the file has run: a table that says so.
+function M.new()
+  return setmetatable({}, {
+    __index = function(_, name)
+      error(("dev.%s: registers are there for hooks, once the whole file has been read"):format(tostring(name)), 2)
+    end,
+    __newindex = function(_, name)
+      error(("dev.%s: registers are there for hooks; a value at the start is the row's reset"):format(tostring(name)), 2)
+    end,
+  })
+end
+
+-- ---- a value in a hook's hand ------------------------------------------------------------------------------
+
+-- A view whose storage is its own: what a write hook gets as `new`. .store.s32 is filled per call.
+function M.snapshot(reg)
+  local words = ffi.new("uint64_t[1]")
+  local store = { s64 = words, s32 = ffi.cast("uint32_t *", words), words = words }
+  local function set_field(f, v)
+    v = u64(reduce(v, f.width, f.by_name, f.name, 3))
+    words[0] = bor(band(words[0], bnot(f.mask)), lshift(v, f.lo))
+  end
+  local function set_whole(v) words[0] = u64(whole_value(reg, v, 3)) end
+  return make_view(reg, store, 0, 0, set_field, set_whole), store
+end
+
+-- ---- peek and poke by name ----------------------------------------------------------------------------------
+
+-- Value of "reg", "reg.field", "reg[2]"; raises with help if there is none.
+function M.peek(ctx, path)
+  local map = require "moonbar.map"
+  local reg, field, element = map.find(ctx.def, path)
+  if not reg then error(field, 3) end
+  if reg.is_array and not element then
+    error(("%s is an array; right would be %s[0]"):format(path, path), 3)
+  end
+  local value = ctx.s64[(reg.target or reg).rows[element or 0] * 2]
+  if field then return fields.extract(field, value) end
+  return numbers.shrink(value, reg.width)
+end
+
+function M.poke(ctx, path, v)
+  local map = require "moonbar.map"
+  local reg, field, element = map.find(ctx.def, path)
+  if not reg then error(field, 3) end
+  if reg.is_array and not element then
+    error(("%s is an array; right would be %s[0]"):format(path, path), 3)
+  end
+  local row = (reg.target or reg).rows[element or 0]
+  if field then
+    C.mb_poke(ctx.ptr, row, field.mask, lshift(u64(reduce(v, field.width, field.by_name, path, 3)), field.lo), false)
+  else
+    C.mb_poke(ctx.ptr, row, numbers.width_mask(reg.width), whole_value(reg, v, 3), false)
+  end
+end
+
+return M

@@ -1,0 +1,287 @@
+-- SPDX-License-Identifier: MIT
+-- rows.lua: one row of a register map, { offset, access, reset, "doc", {fields}, options }, told apart
+-- by type, into a plain record of the register. Names of other rows are resolved later, in map.lua,
+-- when all rows are known.
+--
+-- Try it:  ./moonbar check lua/devices/edu.lua
+local access = require "moonbar.access"
+local fields = require "moonbar.fields"
+local numbers = require "moonbar.numbers"
+local source = require "moonbar.source"
+local mistakes_of = require "moonbar.mistakes"
+
+local M = {}
+
+M.options = {
+  width = "bits: 8, 16, 32 (the default) or 64",
+  reset = "value after a reset",
+  doc = "one line for people",
+  sizes = "access sizes it takes, in bytes, as in {4, 8}; default: all",
+  array = "{n, stride=bytes}: n registers alike",
+  lock = "\"reg.field\" that refuses writes while it is not 0",
+  vector = "the interrupt that this status register causes",
+  enable = "\"reg\" whose bits enable those of this status register",
+  write = "function(dev, new, access, index): what a driver's write does",
+  read = "function(dev, stored, access, index): what a driver's read gets",
+  doorbell = "function(dev, value, index): a write that stores nothing",
+  sync = "true: the driver's write waits until the hook has run",
+  volatile = "true: two reads may differ",
+  sticky = "true: only a cold reset puts it back",
+  exclude = "why the tests made from the map leave it out",
+}
+
+local function is_unknown(v)
+  return type(v) == "table" and rawget(v, "unknown_word") ~= nil
+end
+
+local function describe(v)
+  local kind = access.kind(v)
+  if kind == "field" then return "the field " .. tostring(v) end
+  if kind then return tostring(v) end
+  if type(v) == "string" then return ("%q"):format(v) end
+  if type(v) == "table" then return "a table" end
+  if numbers.is_integer(v) then return numbers.hex(v) end
+  return "a " .. type(v)
+end
+
+-- The positional part of a row, told apart by type.
+local function take_positional(reg, v, seen, add)
+  local kind = access.kind(v)
+  local function once(what, right)
+    if seen[what] then add("a second %s, %s; %s", what, describe(v), right) return false end
+    seen[what] = true
+    return true
+  end
+  if is_unknown(v) then
+    reg.access = reg.access or "rw"		-- reported where the word stands
+  elseif numbers.is_integer(v) then
+    if not seen.offset then
+      seen.offset, reg.offset = true, v
+    elseif once("reset value", "a row is { offset, access, reset, \"doc\", {fields}, options }") then
+      reg.reset_given = v
+    end
+  elseif type(v) == "number" then
+    add("%s is no whole number", tostring(v))
+  elseif kind == "word" then
+    if once("access word", "a register has one; bits that differ are fields, as in { busy = ro(0) }") then
+      reg.access = v.name
+    end
+  elseif kind == "alias" then
+    if once("access word", "a register has one") then reg.access, reg.alias = v.access, v.target end
+  elseif kind == "field" then
+    add("%s is a field; right would be { name = %s }, a nested table, or the plain word %s", tostring(v),
+      tostring(v), v.access)
+  elseif type(v) == "string" then
+    if once("doc string", "one line for people is enough") then reg.doc = v end
+  elseif type(v) == "table" then
+    if once("table of fields", "put all fields into one") then reg.fields_given = v end
+  else
+    add("a %s in a row; hooks are named: write = function(dev, v) … end", type(v))
+  end
+end
+
+local function take_boolean(reg, key, v, add)
+  if type(v) ~= "boolean" then
+    add("%s = %s; right would be %s = true or false", key, describe(v), key)
+  else
+    reg[key] = v
+  end
+end
+
+local function take_string(reg, key, v, add, example)
+  if type(v) ~= "string" then
+    add("%s = %s; right would be %s = %q", key, describe(v), key, example)
+  else
+    reg[key] = v
+  end
+end
+
+local function take_function(reg, key, v, add)
+  if type(v) ~= "function" then
+    add("%s = %s; right would be %s = function(dev, v) … end", key, describe(v), key)
+  else
+    reg[key] = v
+  end
+end
+
+function M.take_sizes(sizes, add)
+  if type(sizes) ~= "table" then
+    add("sizes = %s; right would be sizes = {4} or {4, 8}", describe(sizes))
+    return nil
+  end
+  local list = {}
+  for _, n in ipairs(sizes) do
+    if n ~= 1 and n ~= 2 and n ~= 4 and n ~= 8 then
+      add("sizes has %s; an access has 1, 2, 4 or 8 bytes", tostring(n))
+    else
+      list[#list + 1] = n
+    end
+  end
+  if #list == 0 then
+    add("sizes is empty: no access would ever be answered; leave it out to take all sizes")
+    return nil
+  end
+  table.sort(list)
+  return list
+end
+
+local function take_array(reg, v, add)
+  if type(v) == "number" then v = { v } end
+  if type(v) ~= "table" or not numbers.is_integer(v[1]) or v[1] < 1 then
+    add("array wants a count, as in array = {8, stride = 4}")
+    return
+  end
+  if v[1] > 65536 then add("array of %d: a device has at most 65536 registers", v[1]) return end
+  for key in pairs(v) do
+    if key ~= 1 and key ~= "stride" then add("array has no option '%s'; it is {n, stride=bytes}", key) end
+  end
+  if v.stride ~= nil and (type(v.stride) ~= "number" or v.stride < 1 or v.stride ~= math.floor(v.stride)) then
+    add("array stride = %s; right would be a number of bytes", tostring(v.stride))
+    return
+  end
+  reg.count, reg.stride, reg.is_array = v[1], v.stride, true
+end
+
+local takers = {
+  width = function(reg, v, add)
+    if v ~= 8 and v ~= 16 and v ~= 32 and v ~= 64 then
+      add("width = %s; a register has 8, 16, 32 or 64 bits", tostring(v))
+    else
+      reg.width = v
+    end
+  end,
+  reset = function(reg, v, add)
+    if reg.reset_given ~= nil then add("a reset value twice: positional and reset =") end
+    if numbers.is_integer(v) then reg.reset_given = v
+    else add("reset = %s; right would be a whole number", describe(v)) end
+  end,
+  doc = function(reg, v, add) take_string(reg, "doc", v, add, "one line for people") end,
+  exclude = function(reg, v, add) take_string(reg, "exclude", v, add, "the reason") end,
+  lock = function(reg, v, add) take_string(reg, "lock", v, add, "status.busy") end,
+  enable = function(reg, v, add) take_string(reg, "enable", v, add, "irq_enable") end,
+  sizes = function(reg, v, add) reg.sizes = M.take_sizes(v, add) or reg.sizes end,
+  array = take_array,
+  vector = function(reg, v, add)
+    if type(v) ~= "number" or v < 0 or v ~= math.floor(v) then
+      add("vector = %s; right would be a number from 0 on", describe(v))
+    else
+      reg.vector = v
+    end
+  end,
+  write = function(reg, v, add) take_function(reg, "write", v, add) end,
+  read = function(reg, v, add) take_function(reg, "read", v, add) end,
+  doorbell = function(reg, v, add) take_function(reg, "doorbell", v, add) end,
+  sync = function(reg, v, add) take_boolean(reg, "sync", v, add) end,
+  volatile = function(reg, v, add) take_boolean(reg, "volatile", v, add) end,
+  sticky = function(reg, v, add) take_boolean(reg, "sticky", v, add) end,
+}
+
+local function take_option(reg, key, v, add)
+  if is_unknown(v) then return end
+  if access.kind(v) == "field" or access.kind(v) == "word" then
+    add("%s = %s stands beside the options; fields stand in a nested table: { %s = %s }", key,
+      tostring(v), key, tostring(v))
+  elseif not takers[key] then
+    add("no option '%s'%s", key, mistakes_of.hint(key, takers))
+  else
+    takers[key](reg, v, add)
+  end
+end
+
+-- What does not go together.
+local function check_sense(reg, add)
+  local hook = reg.write or reg.doorbell
+  if reg.access == "const" and (reg.write or reg.read or reg.doorbell) then
+    add("a hook on a constant never matters: const always reads its reset value; right would be ro, "
+      .. "or no hook")
+  end
+  if reg.access == "rsvd" and (hook or reg.read) then
+    add("a hook on a reserved register; right would be another access word")
+  end
+  if reg.doorbell then
+    if reg.write then add("both write and doorbell; a doorbell stores nothing, a write does: keep one") end
+    if reg.read then add("a read hook on a doorbell; a doorbell is write-only") end
+    if reg.access and reg.access ~= "wo" then
+      add("a doorbell is write-only and stores nothing; right would be no access word instead of %s",
+        reg.access)
+    end
+    if reg.fields_given then add("fields on a doorbell, which stores nothing; take the value apart in the hook") end
+    if reg.reset_given then add("a reset value on a doorbell, which stores nothing") end
+  elseif not reg.access and not reg.fields_given then
+    add("no access word; right would be { %s, rw, … } or another of ro rw wo rc rs w1c w1s w1t w0c "
+      .. "w0s w0t once rsvd const", reg.offset and numbers.hex(reg.offset, 8) or "offset")
+  end
+  if reg.sync and not hook then add("sync = true, but there is no write hook to wait for") end
+  if reg.enable and not reg.vector then
+    add("enable = %q without vector; right would be vector = 0 as well", reg.enable)
+  end
+  if reg.alias and (reg.fields_given or reg.reset_given) then
+    add("an alias has its target's %s; leave them out here", reg.fields_given and "fields" or "reset value")
+  end
+end
+
+local function check_place(reg, add)
+  if not reg.offset then
+    add("no offset; right would be { 0x00, rw, … }")
+    return false
+  end
+  if reg.offset < 0 then
+    add("offset %s is below 0", tostring(reg.offset))
+    return false
+  end
+  reg.size = reg.width / 8
+  reg.stride = reg.stride or reg.size
+  if reg.is_array and reg.stride < reg.size then
+    add("array stride = %d is less than the register's %d bytes: its elements overlap", reg.stride, reg.size)
+    return false
+  end
+  local last = reg.offset + (reg.count - 1) * reg.stride + reg.size
+  if last > reg.bar.size then
+    add("%s is beyond the end of BAR %d, which is %s",
+      reg.is_array and ("element %d (ends at %s)"):format(reg.count - 1, numbers.hex(last))
+      or "offset " .. numbers.hex(reg.offset), reg.bar.n, numbers.size_text(reg.bar.size))
+    return false
+  end
+  return true
+end
+
+-- Read row @name = @t of @bar. @entry: the row in the source, for lines; @mistakes takes what is wrong.
+-- Returns the register's record, or nil if it has no place.
+function M.parse(bar, name, t, entry, mistakes)
+  local reg = {
+    name = name, bar = bar, file = bar.file, line = entry and entry.line or bar.line,
+    width = bar.width or 32, sizes = bar.sizes, count = 1, given = t,
+  }
+  local function add(fmt, ...) mistakes:add(reg, tostring(name), fmt, ...) end
+  if is_unknown(t) then return nil end
+  if type(name) ~= "string" then
+    add("a row without a name; right would be name = { 0x00, rw }")
+    return nil
+  end
+  if not name:match("^[%a_][%w_]*$") then
+    add("a register's name has letters, digits and _ only, so that dev.%s is Lua", name:gsub("[^%w_]", "_"))
+  end
+  if type(t) ~= "table" or access.kind(t) then
+    add("is %s; a row is a table: { offset, access, reset, \"doc\", {fields}, options }", describe(t))
+    return nil
+  end
+  local seen = {}
+  for i = 1, table.maxn(t) do
+    if t[i] ~= nil then take_positional(reg, t[i], seen, add) end
+  end
+  local keys = {}
+  for key in pairs(t) do
+    if type(key) == "string" then keys[#keys + 1] = key end
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do take_option(reg, key, t[key], add) end
+  check_sense(reg, add)
+  local placed = check_place(reg, add)
+  if reg.fields_given then
+    local lines, twice = source.keys(source.fields_node(entry))
+    fields.parse(reg, reg.fields_given, lines, twice, mistakes)
+  end
+  return placed and reg or nil
+end
+
+return M

@@ -1,0 +1,208 @@
+-- SPDX-License-Identifier: MIT
+-- source.lua: reads a device file as text. Lua does not say on which line a table's key stands, nor
+-- that a key was written twice, nor that a function nobody has called yet uses an unknown name; an
+-- author wants to hear all three before the device runs.
+--
+-- Try it:  ./moonbar check lua/devices/edu.lua
+local bit = require "bit"
+local jutil = require "jit.util"
+
+local M = {}
+
+-- ---- tokens ---------------------------------------------------------------------------------
+
+local function long_bracket_end(text, pos)
+  local eq = text:match("^%[(=*)%[", pos)
+  if not eq then return nil end
+  local _, stop = text:find("]" .. eq .. "]", pos, true)
+  return stop or #text
+end
+
+local function string_end(text, pos)
+  local quote = text:sub(pos, pos)
+  local i = pos + 1
+  while i <= #text do
+    local c = text:sub(i, i)
+    if c == "\\" then i = i + 1 elseif c == quote or c == "\n" then return i end
+    i = i + 1
+  end
+  return #text
+end
+
+local function comment_end(text, pos)
+  return long_bracket_end(text, pos + 2) or (text:find("\n", pos, true) or #text + 1) - 1
+end
+
+-- Where the token at @pos ends, and its kind.
+local function token_end(text, pos)
+  local _, stop = text:find("^[%a_][%w_]*", pos)
+  if stop then return stop, "name" end
+  _, stop = text:find("^0[xX][%x%.]+[uUlLiI]*", pos)
+  if not stop then _, stop = text:find("^%d[%w%.]*", pos) end
+  if stop then return stop, "number" end
+  local c = text:sub(pos, pos)
+  if c == '"' or c == "'" then return string_end(text, pos), "string" end
+  if c == "-" and text:sub(pos, pos + 1) == "--" then return comment_end(text, pos), "comment" end
+  if c == "[" and long_bracket_end(text, pos) then return long_bracket_end(text, pos), "string" end
+  if text:find("^[=~<>]=", pos) then return pos + 1, "op" end
+  return pos, "op"
+end
+
+local function tokens_of(text)
+  local list, pos, line = {}, 1, 1
+  while true do
+    local from = text:find("%S", pos)
+    if not from then return list end
+    for _ in text:sub(pos, from - 1):gmatch("\n") do line = line + 1 end
+    local stop, kind = token_end(text, from)
+    local word = text:sub(from, stop)
+    if kind ~= "comment" then list[#list + 1] = { kind = kind, text = word, line = line } end
+    for _ in word:gmatch("\n") do line = line + 1 end
+    pos = stop + 1
+  end
+end
+
+-- ---- table constructors ------------------------------------------------------------------------
+
+local opens = { ["("] = true, ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
+local closes = { [")"] = true, ["end"] = true, ["until"] = true }
+
+local parse_constructor
+
+-- One entry's value from token @i to the comma or brace after it: its constructors in order.
+local function parse_value(tokens, i)
+  local depth, inner = 0, {}
+  while tokens[i] do
+    local t = tokens[i].text
+    if tokens[i].kind == "string" then t = "" end
+    if depth == 0 and (t == "," or t == ";" or t == "}") then break end
+    if t == "{" then
+      local node
+      node, i = parse_constructor(tokens, i)
+      if depth == 0 then inner[#inner + 1] = node end
+    else
+      if opens[t] then depth = depth + 1 elseif closes[t] then depth = depth - 1 end
+      i = i + 1
+    end
+  end
+  return inner, i
+end
+
+-- tokens[i] is "{". Returns { line =, entries = { { key =, line =, inner = {…} } … } } and the
+-- index after "}".
+function parse_constructor(tokens, i)
+  local node = { line = tokens[i].line, entries = {} }
+  i = i + 1
+  while tokens[i] and tokens[i].text ~= "}" do
+    local entry = { line = tokens[i].line }
+    if tokens[i].kind == "name" and tokens[i + 1] and tokens[i + 1].text == "=" then
+      entry.key = tokens[i].text
+      i = i + 2
+    elseif tokens[i].text == "[" and tokens[i + 1] and tokens[i + 1].kind == "string"
+      and tokens[i + 3] and tokens[i + 3].text == "=" then
+      entry.key = tokens[i + 1].text:sub(2, -2)
+      i = i + 4
+    end
+    entry.inner, i = parse_value(tokens, i)
+    node.entries[#node.entries + 1] = entry
+    if tokens[i] and (tokens[i].text == "," or tokens[i].text == ";") then i = i + 1 end
+  end
+  return node, i + 1
+end
+
+local function skip_parens(tokens, i)
+  local depth = 0
+  repeat
+    if tokens[i].kind ~= "string" then
+      if tokens[i].text == "(" then depth = depth + 1 end
+      if tokens[i].text == ")" then depth = depth - 1 end
+    end
+    i = i + 1
+  until depth == 0 or not tokens[i]
+  return i
+end
+
+local Source = {}
+Source.__index = Source
+
+-- @text of a file whose name in messages is @file.
+function M.new(file, text)
+  return setmetatable({ file = file, tokens = tokens_of(text) }, Source)
+end
+
+-- The constructor that a statement `word(…) { … }` or `word "…" { … }` on @line passes, or nil.
+function Source:constructor(word, line)
+  local tokens = self.tokens
+  for i, t in ipairs(tokens) do
+    if t.kind == "name" and t.text == word and t.line == line then
+      local j = i + 1
+      if tokens[j] and tokens[j].text == "(" then j = skip_parens(tokens, j)
+      elseif tokens[j] and tokens[j].kind == "string" then j = j + 1 end
+      if tokens[j] and tokens[j].text == "{" then return (parse_constructor(tokens, j)) end
+    end
+  end
+end
+
+-- Lines of a constructor's keys: { key = line }, and { { key =, line =, first = } … } of keys that
+-- stand there twice.
+function M.keys(node)
+  local lines, twice = {}, {}
+  for _, entry in ipairs(node and node.entries or {}) do
+    if entry.key then
+      if lines[entry.key] then
+        twice[#twice + 1] = { key = entry.key, line = entry.line, first = lines[entry.key] }
+      end
+      lines[entry.key] = entry.line
+    end
+  end
+  return lines, twice
+end
+
+-- The entry of @key (the last, which is the one that Lua keeps).
+function M.entry(node, key)
+  local found
+  for _, entry in ipairs(node and node.entries or {}) do
+    if entry.key == key then found = entry end
+  end
+  return found
+end
+
+-- The constructor of a row's nested fields table: the first one without a key.
+function M.fields_node(row_entry)
+  local row = row_entry and row_entry.inner[1]
+  for _, entry in ipairs(row and row.entries or {}) do
+    if not entry.key and entry.inner[1] then return entry.inner[1] end
+  end
+end
+
+-- ---- global names, from the bytecode ----------------------------------------------------------------
+
+-- Opcode numbers differ between builds of LuaJIT; ask this one.
+local function opcode_of(code)
+  return bit.band((jutil.funcbc(assert(loadstring(code)), 1)), 0xff)
+end
+local op_gget = opcode_of "return some_name"
+local op_gset = (function()
+  local f = assert(loadstring("some_name = 1"))
+  return bit.band((jutil.funcbc(f, 2)), 0xff)
+end)()
+
+-- Call see(name, line, is_assignment) for each use of a global name in a function and all within it.
+function M.globals(func, see)
+  for pc = 1, 1e9 do
+    local ins = jutil.funcbc(func, pc)
+    if not ins then break end
+    local op = bit.band(ins, 0xff)
+    if op == op_gget or op == op_gset then
+      local name = jutil.funck(func, -bit.rshift(ins, 16) - 1)
+      see(name, jutil.funcinfo(func, pc).currentline, op == op_gset)
+    end
+  end
+  for n = -1, -1e9, -1 do
+    local k = jutil.funck(func, n)
+    if not k then break end
+    if type(k) == "proto" then M.globals(k, see) end
+  end
+end
+
+return M
