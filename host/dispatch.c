@@ -76,8 +76,12 @@ static void guest_error(void *ctx, enum mb_guest_error what, u32 row, u32 bar, u
 
 void mb_dispatch_reset(struct mb_device *dev, uint32_t kind)
 {
+	uint32_t i;
+
 	mb_regs_reset(&dev->regs, false);
-	mb_irq(dev, MB_NONE, MB_IRQ_EVAL);
+	for (i = 0; i < dev->desc.nrows; i++)
+		if (dev->rows[i].vector != MB_NONE && !(dev->rows[i].flags & MB_REG_ENABLE))
+			mb_irq(dev, dev->rows[i].vector, MB_IRQ_EVAL);
 	dev->call.value = kind;
 	mb_dispatch(dev, MB_EV_RESET, MB_NONE);
 }

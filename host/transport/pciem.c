@@ -76,7 +76,7 @@ static void handle(struct mb_device *dev, const struct pciem_request *r)
 		answer(p, r, 0);
 		break;
 	case PCIEM_REQ_GUEST_ERROR:
-		mb_dispatch_guest_error(dev, r->row, mb_regs_find(&dev->regs, r->bar, r->offset),
+		mb_dispatch_guest_error(dev, r->slot, r->row,
 					r->bar, r->offset, r->size, r->data);
 		break;
 	case PCIEM_REQ_TIMEOUT:

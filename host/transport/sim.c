@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../space.h"
-#include "msi.h"
+#include "intr.h"
 #include "transport.h"
 
 #define SIM_FIRST_BUS	0x100000ull	/* never 0: a zeroed pointer must not translate */
@@ -27,106 +27,42 @@ struct sim_map {
 
 struct sim {
 	struct mb_config config;
-	struct mb_msi msi;
-	struct mb_msix msix;
-	struct mb_msix_place place;
-	uint32_t nvectors;
-	uint32_t *taken;		/* messages delivered, a count a vector */
-	uint8_t *level, *asserted;	/* last level seen, explicit INTx levels */
-	bool intx;			/* the line */
+	struct mb_intr intr;
+	uint32_t nmessages;
+	uint32_t *taken;		/* delivered and not asked for yet, a count a message */
 	uint8_t *ram[MB_NR_BARS];	/* whole BARs that have memory */
 	struct sim_map *maps;
 	uint64_t next_bus;
 };
 
-static bool in(uint64_t offset, uint32_t size, uint64_t from, uint64_t len)
-{
-	return offset < from + len && offset + size > from;
-}
-
 /* ---- interrupts ------------------------------------------------------------------ */
 
 static enum mb_irq_mode irq_mode(const struct mb_device *dev)
 {
-	const struct sim *s = dev->bus_data;
+	const struct mb_intr *in = &((struct sim *)dev->bus_data)->intr;
 
-	if (s->msix.enabled)
-		return MB_IRQ_MSIX;
-	if (s->msi.enabled)
-		return MB_IRQ_MSI;
-	if (!dev->desc.intx || mb_config_get(&s->config, MB_PCI_COMMAND, 2) & MB_COMMAND_INTX_OFF)
-		return MB_IRQ_NONE;
-	return MB_IRQ_INTX;
+	if (in->mode == MB_INTR_INTX)
+		return in->pin && !in->intx_off ? MB_IRQ_INTX : MB_IRQ_NONE;
+	return in->mode == MB_INTR_MSI ? MB_IRQ_MSI : MB_IRQ_MSIX;
 }
 
-/* Every vector that may speak now does. */
+/* Every message that may go out now does. */
 static void deliver(struct sim *s)
 {
-	uint32_t v;
+	uint32_t m;
 
-	for (v = mb_msix_next(&s->msix, 0); v != MB_NO_VECTOR; v = mb_msix_next(&s->msix, v + 1))
-		if (mb_msix_claim(&s->msix, v))
-			s->taken[v]++;
-	for (v = mb_msi_next(&s->msi, 0); v != MB_NO_VECTOR; v = mb_msi_next(&s->msi, v + 1))
-		if (mb_msi_claim(&s->msi, v))
-			s->taken[v]++;
-}
-
-static bool has_rows(const struct mb_device *dev, uint32_t vector)
-{
-	uint32_t i;
-
-	for (i = 0; i < dev->desc.nrows; i++)
-		if (dev->rows[i].vector == vector && !(dev->rows[i].flags & MB_REG_ENABLE))
-			return true;
-	return false;
-}
-
-static void message(struct sim *s, uint32_t vector)
-{
-	if (s->msix.enabled)
-		mb_msix_raise(&s->msix, vector);
-	else if (s->msi.enabled)
-		mb_msi_raise(&s->msi, mb_msi_message(&s->msi, vector));
-	deliver(s);
-}
-
-static void intx_line(struct mb_device *dev)
-{
-	struct sim *s = dev->bus_data;
-	bool line = mb_regs_level(&dev->regs, MB_NONE);
-	uint32_t v;
-
-	for (v = 0; v < s->nvectors && !line; v++)
-		line = s->asserted[v];
-	s->intx = line && dev->desc.intx;
+	for (m = mb_intr_next(&s->intr, 0); m != MB_NO_VECTOR; m = mb_intr_next(&s->intr, m + 1))
+		if (mb_intr_claim(&s->intr, m))
+			s->taken[m]++;
 }
 
 static int irq(struct mb_device *dev, uint32_t vector, enum mb_irq_op op)
 {
 	struct sim *s = dev->bus_data;
-	bool bound, was, is;
 
-	if (vector == MB_NONE && op == MB_IRQ_EVAL) {
-		for (vector = 0; vector < s->nvectors; vector++)
-			s->level[vector] = mb_regs_level(&dev->regs, vector);
-		intx_line(dev);
-		return 0;
-	}
-	if (vector >= s->nvectors)
+	if (mb_intr_op(&s->intr, vector, (enum mb_intr_op)op))
 		return -1;
-	if (op == MB_IRQ_ASSERT || op == MB_IRQ_DEASSERT) {
-		s->asserted[vector] = op == MB_IRQ_ASSERT;
-		intx_line(dev);
-		return 0;
-	}
-	bound = has_rows(dev, vector);
-	was = s->level[vector];
-	is = bound && mb_regs_level(&dev->regs, vector);
-	s->level[vector] = is;
-	intx_line(dev);
-	if (op == MB_IRQ_RAISE ? is || !bound : is && !was)
-		message(s, vector);
+	deliver(s);
 	return 0;
 }
 
@@ -136,8 +72,8 @@ static uint32_t irq_take(struct mb_device *dev, uint32_t vector)
 	uint32_t n = 0;
 
 	if (irq_mode(dev) == MB_IRQ_INTX)
-		return vector == 0 && s->intx;
-	if (vector < s->nvectors) {
+		return vector == 0 && mb_intr_line(&s->intr);
+	if (vector < s->nmessages) {
 		n = s->taken[vector];
 		s->taken[vector] = 0;
 	}
@@ -145,17 +81,6 @@ static uint32_t irq_take(struct mb_device *dev, uint32_t vector)
 }
 
 /* ---- the driver's accesses --------------------------------------------------------- */
-
-static bool is_msix(const struct sim *s, uint32_t bar, uint64_t offset, uint32_t size, bool *pba)
-{
-	if (!s->place.count)
-		return false;
-	*pba = bar == s->place.pba_bar && in(offset, size, s->place.pba_offset,
-					     8 * MB_MSIX_PBA_WORDS(s->place.count));
-	return *pba || (bar == s->place.table_bar &&
-			in(offset, size, s->place.table_offset,
-			   MB_MSIX_ENTRY_SIZE * s->place.count));
-}
 
 static bool decodes(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size)
 {
@@ -169,13 +94,11 @@ static bool decodes(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32
 static uint64_t bus_read(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size)
 {
 	struct sim *s = dev->bus_data;
-	bool pba;
 
 	if (!decodes(dev, bar, offset, size))
 		return mb_size_mask(size);
-	if (is_msix(s, bar, offset, size, &pba))
-		return pba ? mb_msix_pba_read(&s->msix, offset - s->place.pba_offset, size) :
-			     mb_msix_table_read(&s->msix, offset - s->place.table_offset, size);
+	if (mb_intr_covers(&s->intr, bar, offset, size))
+		return mb_intr_read(&s->intr, bar, offset, size);
 	return mb_regs_read(&dev->regs, bar, offset, size);
 }
 
@@ -183,15 +106,15 @@ static void bus_write(struct mb_device *dev, uint32_t bar, uint64_t offset, uint
 		      uint64_t data)
 {
 	struct sim *s = dev->bus_data;
-	bool pba;
 
+	data &= mb_size_mask(size);
 	if (!decodes(dev, bar, offset, size))
 		return;
-	if (!is_msix(s, bar, offset, size, &pba)) {
-		mb_regs_write(&dev->regs, bar, offset, size, data & mb_size_mask(size));
-	} else if (!pba) {
-		mb_msix_table_write(&s->msix, offset - s->place.table_offset, size, data);
+	if (mb_intr_covers(&s->intr, bar, offset, size)) {
+		mb_intr_write(&s->intr, bar, offset, size, data);
 		deliver(s);
+	} else {
+		mb_regs_write(&dev->regs, bar, offset, size, data);
 	}
 }
 
@@ -199,8 +122,8 @@ static uint32_t config_read(struct mb_device *dev, uint32_t offset, uint32_t siz
 {
 	struct sim *s = dev->bus_data;
 
-	mb_config_set_intx(&s->config, s->intx);
-	mb_config_set_msi_pending(&s->config, s->msi.pending);
+	if (mb_config_live(&s->config, offset, size))
+		mb_intr_live(&s->intr, &s->config);
 	return mb_config_read(&s->config, offset, size);
 }
 
@@ -210,8 +133,7 @@ static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, 
 	uint32_t changed = mb_config_write(&s->config, offset, size, value);
 
 	if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX)) {
-		mb_msi_config(&s->msi, &s->config);
-		mb_msix_config(&s->msix, &s->config);
+		mb_intr_config(&s->intr, &s->config);
 		deliver(s);
 	}
 	if (changed & MB_CFG_COMMAND) {
@@ -314,35 +236,32 @@ static void detach(struct mb_device *dev)
 		dma_unmap(dev, s->maps->bus);
 	for (i = 0; i < MB_NR_BARS; i++)
 		free(s->ram[i]);
-	free(s->msix.table);
-	free(s->msix.pba);
+	free(s->intr.msix.table);
+	free(s->intr.msix.pba);
 	free(s->taken);
-	free(s->level);
-	free(s->asserted);
 	free(s);
 	dev->bus_data = NULL;
 	dev->bus = NULL;
 	dev->started = false;
 }
 
-static bool alloc_vectors(struct sim *s, const struct mb_desc *d)
+static int make_interrupts(struct mb_device *dev, struct sim *s, struct mb_error *err)
 {
+	struct mb_msix_place place;
 	struct mb_msix_entry *table;
-	uint32_t i, msi = 0;
 	uint64_t *pba;
 
-	for (i = 0; i < d->ncaps; i++)
-		if (d->cap[i].id == MB_CAP_ID_MSI)
-			msi = d->cap[i].vectors;
-	mb_msi_init(&s->msi, msi);
-	table = calloc(s->place.count + 1, sizeof(*table));
-	pba = calloc(MB_MSIX_PBA_WORDS(s->place.count) + 1, sizeof(*pba));
-	mb_msix_init(&s->msix, table, pba, s->place.count);
-	s->nvectors = s->place.count > 32 ? s->place.count : 32;
-	s->taken = calloc(s->nvectors, sizeof(*s->taken));
-	s->level = calloc(s->nvectors, 1);
-	s->asserted = calloc(s->nvectors, 1);
-	return table && pba && s->taken && s->level && s->asserted;
+	mb_caps_msix(&s->config, &place);
+	s->nmessages = place.count > 32 ? place.count : 32;
+	table = calloc(place.count + 1, sizeof(*table));
+	pba = calloc(MB_MSIX_PBA_WORDS(place.count) + 1, sizeof(*pba));
+	s->taken = calloc(s->nmessages, sizeof(*s->taken));
+	if (table && pba && s->taken && !mb_intr_init(&s->intr, &s->config, &dev->regs, table, pba))
+		return 0;
+	free(table);
+	free(pba);
+	s->intr.msix = (struct mb_msix){ 0 };
+	return mb_fail(err, "%s: no memory for its interrupts", dev->desc.name);
 }
 
 static int attach(struct mb_device *dev, const char *path, struct mb_error *err)
@@ -356,21 +275,20 @@ static int attach(struct mb_device *dev, const char *path, struct mb_error *err)
 		return mb_fail(err, "%s: no memory", dev->desc.name);
 	if (mb_space_build(&s->config, &dev->desc, err))
 		goto fail;
-	mb_caps_msix(&s->config, &s->place);
 	s->next_bus = SIM_FIRST_BUS;
-	if (!alloc_vectors(s, &dev->desc))
-		goto no_memory;
+	if (make_interrupts(dev, s, err))
+		goto fail;
 	for (i = 0; i < dev->desc.nram; i++) {
 		uint32_t bar = dev->ram[i].bar;
 
 		if (!s->ram[bar])
 			s->ram[bar] = calloc(1, dev->desc.bar[bar].size);
-		if (!s->ram[bar])
-			goto no_memory;
+		if (!s->ram[bar]) {
+			mb_fail(err, "%s: no memory for BAR %u", dev->desc.name, bar);
+			goto fail;
+		}
 	}
 	return 0;
-no_memory:
-	mb_fail(err, "%s: no memory for its BARs", dev->desc.name);
 fail:
 	detach(dev);
 	return -1;

@@ -217,6 +217,7 @@ static void messages(void **state)
 	mb_bus_write(t.dev, 0, 0x8000 + 12, 4, 0);
 	assert_int_equal(mb_irq_take(t.dev, 0), 1);
 	mb_config_write32(t.dev, msix + 2, 2, 0);
+	wr(ACK, 3);
 	mb_config_write32(t.dev, find_cap(MB_CAP_ID_MSI) + 2, 2, 1);
 	assert_int_equal(mb_irq_mode(t.dev), MB_IRQ_MSI);
 	wr(RAISE, 1);
