@@ -5,6 +5,7 @@
 --
 -- Try it:  ./moonbar run --on pciem lua/devices/nvme.lua size=4G file=disk.img
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 
 local SIZE       = option("size", 1*GiB, "bytes of each namespace")
@@ -72,6 +73,7 @@ ctl.admin   = require "nvme.admin"(ctl, queue)
 -- ---- reset, enable, shut down (§7.3, §7.6) ------------------------------------------------------
 
 local function disable()
+  local dev = ctl.dev
   ctl.ready = false
   queue.reset()
   ctl.health.reset()
@@ -81,10 +83,11 @@ end
 
 function ctl.fatal(fmt, ...)
   guest_error(fmt .. "; the controller stops (CSTS.CFS)", ...)
-  ctl.ready, dev.csts.cfs = false, 1
+  ctl.ready, ctl.dev.csts.cfs = false, 1
 end
 
 local function enable(cc)
+  local dev = ctl.dev
   if cc.css ~= 0 or cc.mps > 4 or cc.ams ~= 0 then
     return ctl.fatal("CC asks for a command set, a page size or an arbitration that CAP does not offer")
   end
@@ -102,19 +105,20 @@ local function shut_down()
   for _, ns in ipairs(ctl.ns) do ns.store:flush() end
   ctl.health.power_off()
   ctl.memory.unclean = 0
-  dev.csts.shst = 2
+  ctl.dev.csts.shst = 2
 end
 
 -- A write of CC (§3.1.5): EN rises, EN falls, or SHN asks for a shutdown.
-local function configure(_, cc)
+local function configure(dev, cc)
   local en = cc.en == 1
   if en and not ctl.enabled then enable(cc) elseif ctl.enabled and not en then disable() end
   ctl.enabled = en
   if cc.shn ~= 0 and dev.csts.shst == 0 then shut_down() end
 end
 
-function on.start()
+function on.start(dev)
   local memory = ctl.memory
+  ctl.dev = dev
   memory.power_cycles = memory.power_cycles + 1
   memory.unsafe_shutdowns = memory.unsafe_shutdowns + memory.unclean
   memory.unclean = 0

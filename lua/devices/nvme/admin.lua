@@ -6,6 +6,7 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
 
@@ -20,9 +21,9 @@ return function(ctl, queue)
 
   -- ---- queues: CDW10 is the identifier and the last entry's index -------------------------
 
-  local function halves(v) return band(v, 0xffff), bit.rshift(v, 16) end
+  local function halves(v) return band(v, 0xffff), rshift(v, 16) end
 
-  local function queue_fault(c, id, last, entry_size)
+  local function queue_fault(c, last, entry_size)
     if last == 0 or last > ctl.mqes then return S.invalid_queue_size end
     if entry_size ~= (c.opcode == 0x05 and 4 or 6) then return S.invalid_queue_size end
     if band(c.cdw11, 1) == 0 then return S.invalid_field end            -- PC: CAP.CQR asks for it
@@ -34,7 +35,7 @@ return function(ctl, queue)
     local id, last = halves(c.cdw10)
     local flags, vector = halves(c.cdw11)
     if id == 0 or id > ctl.queues or queue.cq[id] then return S.invalid_queue_id end
-    local status = queue_fault(c, id, last, dev.cc.iocqes)
+    local status = queue_fault(c, last, ctl.dev.cc.iocqes)
     if status ~= 0 then return status end
     ctl.irq = irq_mode()
     if vector > (ctl.irq == "msix" and ctl.queues or 0) then return S.invalid_vector end
@@ -46,7 +47,7 @@ return function(ctl, queue)
     local id, last = halves(c.cdw10)
     local _, cq = halves(c.cdw11)
     if id == 0 or id > ctl.queues or queue.sq[id] then return S.invalid_queue_id end
-    local status = queue_fault(c, id, last, dev.cc.iosqes)
+    local status = queue_fault(c, last, ctl.dev.cc.iosqes)
     if status ~= 0 then return status end
     if cq == 0 then return S.invalid_queue_id end
     if not queue.cq[cq] then return S.invalid_cq end
@@ -87,7 +88,7 @@ return function(ctl, queue)
   end
 
   admin[0x80] = function(_, c)
-    local format, erase = band(c.cdw10, 0xf), band(bit.rshift(c.cdw10, 9), 7)
+    local format, erase = band(c.cdw10, 0xf), band(rshift(c.cdw10, 9), 7)
     if format > #ctl.formats or band(c.cdw10, 0xf0) ~= 0 then return S.invalid_format end
     if erase > 1 then return S.invalid_field end        -- no cryptographic erase
     if c.nsid ~= types.ALL and not ctl.ns[c.nsid] then return S.invalid_namespace end

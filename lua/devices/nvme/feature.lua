@@ -5,6 +5,7 @@
 --
 -- Try it, in a guest:  nvme get-feature /dev/nvme0 -f 2 -H
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
 
@@ -37,7 +38,7 @@ return function(ctl, queue)
   -- Saved values exist for features that are one number; bit f of saved_set says that there is one.
   local function saved(f)
     local row = features[f]
-    if row.saveable and band(memory.saved_set[bit.rshift(f, 5)], bit.lshift(1, band(f, 31))) ~= 0 then
+    if row.saveable and band(memory.saved_set[rshift(f, 5)], lshift(1, band(f, 31))) ~= 0 then
       return memory.saved[f]
     end
     return row.default
@@ -57,13 +58,13 @@ return function(ctl, queue)
   local temperature = features[0x04]
 
   function temperature.get(v, default)
-    local select, which = band(bit.rshift(v, 16), 0xf), band(bit.rshift(v, 20), 3)
+    local select, which = band(rshift(v, 16), 0xf), band(rshift(v, 20), 3)
     if select ~= 0 or which > 1 then return nil, S.invalid_field end
     return default and (which == 0 and 0xffff or 0) or threshold[which]
   end
 
   function temperature.set(v)
-    local select, which = band(bit.rshift(v, 16), 0xf), band(bit.rshift(v, 20), 3)
+    local select, which = band(rshift(v, 16), 0xf), band(rshift(v, 20), 3)
     if (select ~= 0 and select ~= 0xf) or which > 1 then return S.invalid_field end
     threshold[which] = band(v, 0xffff)
     ctl.health.check_temperature()
@@ -95,7 +96,7 @@ return function(ctl, queue)
   function queues.get() return (ctl.queues - 1) * 0x10001 end
 
   function queues.set(v, i)
-    local submission, completion = band(v, 0xffff), band(bit.rshift(v, 16), 0xffff)
+    local submission, completion = band(v, 0xffff), band(rshift(v, 16), 0xffff)
     if submission == 0xffff or completion == 0xffff then return S.invalid_field end
     for id = 1, ctl.queues do
       if queue.sq[id] or queue.cq[id] then return S.sequence_error end
@@ -134,7 +135,7 @@ return function(ctl, queue)
   end
 
   function feature.get(i, c)
-    local f, select = band(c.cdw10, 0xff), band(bit.rshift(c.cdw10, 8), 7)
+    local f, select = band(c.cdw10, 0xff), band(rshift(c.cdw10, 8), 7)
     local row = features[f]
     if not row or select > 3 or band(c.cdw10, 0xfffff800) ~= 0 then return S.invalid_field end
     local fault = namespace_fault(row, c.nsid, false)
@@ -176,9 +177,9 @@ return function(ctl, queue)
     end
     if row.changed then row.changed(v) end
     if save then
-      local word = bit.rshift(f, 5)
+      local word = rshift(f, 5)
       memory.saved[f] = v
-      memory.saved_set[word] = bor(memory.saved_set[word], bit.lshift(1, band(f, 31)))
+      memory.saved_set[word] = bor(memory.saved_set[word], lshift(1, band(f, 31)))
     end
     return 0
   end

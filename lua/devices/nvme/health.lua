@@ -6,6 +6,7 @@
 --
 -- Try it, at the prompt of a running device:  after(0, "temperature", 360)
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
 
@@ -44,7 +45,7 @@ return function(ctl, queue)
     e.count, e.sq_id, e.cid, e.status, e.location = memory.errors, sq_id, cid, status * 2, 0xffff
     if c then
       e.nsid = c.nsid
-      e.lba = sq_id > 0 and bit.bor(bit.lshift(c.cdw11 + 0ULL, 32), c.cdw10 + 0ULL) or 0
+      e.lba = sq_id > 0 and bor(lshift(c.cdw11 + 0ULL, 32), c.cdw10 + 0ULL) or 0
     end
   end
 
@@ -60,7 +61,7 @@ return function(ctl, queue)
   local function enabled(kind, info)
     local config = ctl.feature.value(0x0b)
     if kind == SMART then return band(config, critical) ~= 0 end
-    if kind == NOTICE then return band(config, bit.lshift(0x100, info)) ~= 0 end
+    if kind == NOTICE then return band(config, lshift(0x100, info)) ~= 0 end
     return true
   end
 
@@ -79,7 +80,7 @@ return function(ctl, queue)
       if not silent[e.kind] then
         silent[e.kind] = true
         table.remove(events, n)
-        return bor(e.kind, bit.lshift(e.info, 8), bit.lshift(PAGE_OF[e.kind], 16))
+        return bor(e.kind, lshift(e.info, 8), lshift(PAGE_OF[e.kind], 16))
       end
     end
   end
@@ -139,8 +140,8 @@ return function(ctl, queue)
 
   -- Compares the temperature with the thresholds of feature 04h.
   function health.check_temperature()
-    local over, under = ctl.feature.thresholds()
-    local bits = (health.kelvin >= over or health.kelvin <= under) and 2 or 0
+    local high, low = ctl.feature.thresholds()
+    local bits = (health.kelvin >= high or health.kelvin <= low) and 2 or 0
     local risen = bits ~= 0 and critical == 0
     critical = bits
     if risen then tell(SMART, 1) end
@@ -200,7 +201,7 @@ return function(ctl, queue)
     local make = pages[id]
     if not make then return S.invalid_log_page end
     if c.nsid ~= 0 and c.nsid ~= types.ALL then return S.invalid_field end
-    local len = (bit.rshift(c.cdw10, 16) + band(c.cdw11, 0xffff) * 0x10000 + 1) * 4
+    local len = (rshift(c.cdw10, 16) + band(c.cdw11, 0xffff) * 0x10000 + 1) * 4
     local offset = c.cdw13 * 0x100000000 + c.cdw12
     if offset % 4 ~= 0 or offset > PAGE or len > ctl.mdts then return S.invalid_field end
     ffi.fill(ctl.scratch.ptr, PAGE + len)               -- what lies past a page reads as zeroes

@@ -5,6 +5,7 @@
 --
 -- Try it, in a guest:  nvme id-ctrl /dev/nvme0 -H
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
 
@@ -16,12 +17,12 @@ end
 -- 64 bits that differ from controller to controller and stay the same for one (FNV-1a).
 local function hash(s)
   local h = 0xcbf29ce484222325ULL
-  for n = 1, #s do h = bit.bxor(h, s:byte(n)) * 0x100000001b3ULL end
+  for n = 1, #s do h = bxor(h, s:byte(n)) * 0x100000001b3ULL end
   return h
 end
 
 local function put64(p, h)
-  for n = 0, 7 do p[n] = tonumber(band(bit.rshift(h, 56 - 8 * n), 0xffULL)) end
+  for n = 0, 7 do p[n] = tonumber(band(rshift(h, 56 - 8 * n), 0xffULL)) end
 end
 
 return function(ctl, queue)

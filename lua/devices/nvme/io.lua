@@ -6,6 +6,7 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
 
@@ -30,7 +31,7 @@ return function(ctl, queue)
 
   local io = {}
 
-  io[0x00] = function(i, c)                             -- flush (§6.8)
+  io[0x00] = function(_, c)                             -- flush (§6.8)
     if c.nsid == types.ALL then
       for _, ns in ipairs(ctl.ns) do
         if not ns.store:flush() then return S.internal_error end
@@ -77,7 +78,7 @@ return function(ctl, queue)
     return ffi.C.memcmp(ns.ptr + at, ctl.scratch.ptr, len) == 0 and 0 or S.compare_failure
   end
 
-  io[0x08] = function(i, c)                             -- write zeroes (§6.16)
+  io[0x08] = function(_, c)                             -- write zeroes (§6.16)
     local ns, at, len = extent(c, blocks_of(c))
     if not ns then return at end
     if band(c.cdw12, DEALLOCATE) ~= 0 then
@@ -106,7 +107,7 @@ return function(ctl, queue)
     return 0
   end
 
-  io[0x0c] = function(i, c)                             -- verify (§6.14): memory does not rot
+  io[0x0c] = function(_, c)                             -- verify (§6.14): memory does not rot
     local ns, status = extent(c, blocks_of(c))
     return ns and 0 or status
   end

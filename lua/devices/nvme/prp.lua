@@ -9,6 +9,7 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
 

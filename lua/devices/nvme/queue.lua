@@ -10,6 +10,7 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
+local ffi = require "ffi"
 local types = require "nvme.types"
 local new_prp = require "nvme.prp"
 local S = types.status
@@ -27,7 +28,7 @@ return function(ctl)
   -- ---- interrupts -----------------------------------------------------------------
 
   local function masked(vector)
-    return ctl.irq ~= "msix" and band(dev.intms, bit.lshift(1, vector)) ~= 0
+    return ctl.irq ~= "msix" and band(ctl.dev.intms, lshift(1, vector)) ~= 0
   end
 
   local function pending(vector)
@@ -46,11 +47,11 @@ return function(ctl)
   -- The driver wrote INTMS or INTMC: lines and messages that were held back may speak now.
   local masks = 0
   function queue.masks_changed()
-    local opened = band(masks, bnot(dev.intms))
-    masks = dev.intms
+    local opened = band(masks, bnot(ctl.dev.intms))
+    masks = ctl.dev.intms
     for vector = 0, ctl.irq == "msix" and -1 or ctl.queues do
       follow(vector)
-      if ctl.irq == "msi" and band(opened, bit.lshift(1, vector)) ~= 0 and pending(vector) then
+      if ctl.irq == "msi" and band(opened, lshift(1, vector)) ~= 0 and pending(vector) then
         raise(vector)
       end
     end
