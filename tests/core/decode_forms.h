@@ -11,82 +11,98 @@
 
 enum { SZ_8, SZ_V, SZ_STACK, SZ_3264, SZ_NARROW8, SZ_NARROW16, SZ_DWORD, SZ_PAIR };
 enum { IM_0, IM_8, IM_Z };
-enum { GF_LOCK = 1, GF_BIT = 2, GF_PUSH = 4, GF_POP = 8, GF_MOVBE = 16, GF_MOVDIRI = 32 };
+enum { GF_BIT = 1, GF_PUSH = 2, GF_POP = 4, GF_MOVBE = 8, GF_MOVDIRI = 16 };
+
+/* How the variants of a row differ: in the opcode, by 1 or by 8, or in ModRM.reg. */
+enum { BY_1 = 1, BY_8 = 8, BY_EXT = 0 };
 
 struct gform {
 	const char *name;
 	u8 map, opcode;
 	s8 ext;				/* ModRM.reg, or -1: a register */
-	u8 size, imm;
-	u16 flags;
+	u8 size, imm, flags;
+	u8 lock;			/* a bit per variant: takes LOCK */
+	u8 variants, by;		/* 0: there is but the one */
 };
 
-#define ALU_FORMS(n, name, lock) \
-	{ name " m8,r8", 0, (n) * 8, -1, SZ_8, IM_0, lock }, \
-	{ name " m,r", 0, (n) * 8 + 1, -1, SZ_V, IM_0, lock }, \
-	{ name " r8,m8", 0, (n) * 8 + 2, -1, SZ_8, IM_0, 0 }, \
-	{ name " r,m", 0, (n) * 8 + 3, -1, SZ_V, IM_0, 0 }, \
-	{ name " m8,i8", 0, 0x80, n, SZ_8, IM_8, lock }, \
-	{ name " m,i", 0, 0x81, n, SZ_V, IM_Z, lock }, \
-	{ name " m,i8", 0, 0x83, n, SZ_V, IM_8, lock }
-
-#define SHIFT_FORMS(n, name) \
-	{ name " m8,i8", 0, 0xc0, n, SZ_8, IM_8, 0 }, { name " m,i8", 0, 0xc1, n, SZ_V, IM_8, 0 }, \
-	{ name " m8,1", 0, 0xd0, n, SZ_8, IM_0, 0 }, { name " m,1", 0, 0xd1, n, SZ_V, IM_0, 0 }, \
-	{ name " m8,cl", 0, 0xd2, n, SZ_8, IM_0, 0 }, { name " m,cl", 0, 0xd3, n, SZ_V, IM_0, 0 }
-
-#define UNARY_FORMS(o, n, name, flags) \
-	{ name " m8", 0, o, n, SZ_8, IM_0, flags }, { name " m", 0, (o) + 1, n, SZ_V, IM_0, flags }
-
-#define CC_FORMS(c, name) \
-	{ "cmov" name, 1, 0x40 + (c), -1, SZ_V, IM_0, 0 }, \
-	{ "set" name, 1, 0x90 + (c), -1, SZ_8, IM_0, 0 }
-
-#define BIT_FORMS(o, n, name, lock) \
-	{ name " m,r", 1, o, -1, SZ_V, IM_0, GF_BIT | (lock) }, \
-	{ name " m,i8", 1, 0xba, n, SZ_V, IM_8, lock }
-
 static const struct gform gforms[] = {
-	{ "mov m8,r8", 0, 0x88, -1, SZ_8, IM_0, 0 }, { "mov m,r", 0, 0x89, -1, SZ_V, IM_0, 0 },
-	{ "mov r8,m8", 0, 0x8a, -1, SZ_8, IM_0, 0 }, { "mov r,m", 0, 0x8b, -1, SZ_V, IM_0, 0 },
-	{ "mov m8,i8", 0, 0xc6, 0, SZ_8, IM_8, 0 }, { "mov m,i", 0, 0xc7, 0, SZ_V, IM_Z, 0 },
-	{ "movzx r,m8", 1, 0xb6, -1, SZ_NARROW8, IM_0, 0 },
-	{ "movzx r,m16", 1, 0xb7, -1, SZ_NARROW16, IM_0, 0 },
-	{ "movsx r,m8", 1, 0xbe, -1, SZ_NARROW8, IM_0, 0 },
-	{ "movsx r,m16", 1, 0xbf, -1, SZ_NARROW16, IM_0, 0 },
-	{ "movsxd", 0, 0x63, -1, SZ_DWORD, IM_0, 0 },
-	{ "movnti", 1, 0xc3, -1, SZ_3264, IM_0, 0 },
-	{ "movdiri", 2, 0xf9, -1, SZ_3264, IM_0, GF_MOVDIRI },
-	{ "movbe r,m", 2, 0xf0, -1, SZ_V, IM_0, GF_MOVBE },
-	{ "movbe m,r", 2, 0xf1, -1, SZ_V, IM_0, GF_MOVBE },
-	ALU_FORMS(0, "add", GF_LOCK), ALU_FORMS(1, "or", GF_LOCK), ALU_FORMS(2, "adc", GF_LOCK),
-	ALU_FORMS(3, "sbb", GF_LOCK), ALU_FORMS(4, "and", GF_LOCK), ALU_FORMS(5, "sub", GF_LOCK),
-	ALU_FORMS(6, "xor", GF_LOCK), ALU_FORMS(7, "cmp", 0),
-	{ "test m8,r8", 0, 0x84, -1, SZ_8, IM_0, 0 }, { "test m,r", 0, 0x85, -1, SZ_V, IM_0, 0 },
-	{ "test m8,i8", 0, 0xf6, 0, SZ_8, IM_8, 0 }, { "test m,i", 0, 0xf7, 0, SZ_V, IM_Z, 0 },
-	UNARY_FORMS(0xf6, 2, "not", GF_LOCK), UNARY_FORMS(0xf6, 3, "neg", GF_LOCK),
-	UNARY_FORMS(0xfe, 0, "inc", GF_LOCK), UNARY_FORMS(0xfe, 1, "dec", GF_LOCK),
-	UNARY_FORMS(0xf6, 4, "mul", 0), UNARY_FORMS(0xf6, 5, "imul1", 0),
-	{ "imul r,m", 1, 0xaf, -1, SZ_V, IM_0, 0 }, { "imul r,m,i", 0, 0x69, -1, SZ_V, IM_Z, 0 },
-	{ "imul r,m,i8", 0, 0x6b, -1, SZ_V, IM_8, 0 },
-	SHIFT_FORMS(0, "rol"), SHIFT_FORMS(1, "ror"), SHIFT_FORMS(2, "rcl"), SHIFT_FORMS(3, "rcr"),
-	SHIFT_FORMS(4, "shl"), SHIFT_FORMS(5, "shr"), SHIFT_FORMS(7, "sar"),
-	BIT_FORMS(0xa3, 4, "bt", 0), BIT_FORMS(0xab, 5, "bts", GF_LOCK),
-	BIT_FORMS(0xb3, 6, "btr", GF_LOCK), BIT_FORMS(0xbb, 7, "btc", GF_LOCK),
-	{ "xchg8", 0, 0x86, -1, SZ_8, IM_0, GF_LOCK }, { "xchg", 0, 0x87, -1, SZ_V, IM_0, GF_LOCK },
-	{ "cmpxchg8", 1, 0xb0, -1, SZ_8, IM_0, GF_LOCK },
-	{ "cmpxchg", 1, 0xb1, -1, SZ_V, IM_0, GF_LOCK },
-	{ "cmpxchg8b/16b", 1, 0xc7, 1, SZ_PAIR, IM_0, GF_LOCK },
-	{ "xadd8", 1, 0xc0, -1, SZ_8, IM_0, GF_LOCK }, { "xadd", 1, 0xc1, -1, SZ_V, IM_0, GF_LOCK },
-	{ "push m", 0, 0xff, 6, SZ_STACK, IM_0, GF_PUSH },
-	{ "pop m", 0, 0x8f, 0, SZ_STACK, IM_0, GF_POP },
-	CC_FORMS(0, "o"), CC_FORMS(1, "no"), CC_FORMS(2, "b"), CC_FORMS(3, "ae"), CC_FORMS(4, "e"),
-	CC_FORMS(5, "ne"), CC_FORMS(6, "be"), CC_FORMS(7, "a"), CC_FORMS(8, "s"), CC_FORMS(9, "ns"),
-	CC_FORMS(10, "p"), CC_FORMS(11, "np"), CC_FORMS(12, "l"), CC_FORMS(13, "ge"),
-	CC_FORMS(14, "le"), CC_FORMS(15, "g"),
+	{ "mov m8,r8", 0, 0x88, -1, SZ_8, IM_0, 0, 0, 0, 0 },
+	{ "mov m,r", 0, 0x89, -1, SZ_V, IM_0, 0, 0, 0, 0 },
+	{ "mov r8,m8", 0, 0x8a, -1, SZ_8, IM_0, 0, 0, 0, 0 },
+	{ "mov r,m", 0, 0x8b, -1, SZ_V, IM_0, 0, 0, 0, 0 },
+	{ "mov m8,i8", 0, 0xc6, 0, SZ_8, IM_8, 0, 0, 0, 0 },
+	{ "mov m,i", 0, 0xc7, 0, SZ_V, IM_Z, 0, 0, 0, 0 },
+	{ "movzx r,m8", 1, 0xb6, -1, SZ_NARROW8, IM_0, 0, 0, 0, 0 },
+	{ "movzx r,m16", 1, 0xb7, -1, SZ_NARROW16, IM_0, 0, 0, 0, 0 },
+	{ "movsx r,m8", 1, 0xbe, -1, SZ_NARROW8, IM_0, 0, 0, 0, 0 },
+	{ "movsx r,m16", 1, 0xbf, -1, SZ_NARROW16, IM_0, 0, 0, 0, 0 },
+	{ "movsxd", 0, 0x63, -1, SZ_DWORD, IM_0, 0, 0, 0, 0 },
+	{ "movnti", 1, 0xc3, -1, SZ_3264, IM_0, 0, 0, 0, 0 },
+	{ "movdiri", 2, 0xf9, -1, SZ_3264, IM_0, GF_MOVDIRI, 0, 0, 0 },
+	{ "movbe r,m", 2, 0xf0, -1, SZ_V, IM_0, GF_MOVBE, 0, 0, 0 },
+	{ "movbe m,r", 2, 0xf1, -1, SZ_V, IM_0, GF_MOVBE, 0, 0, 0 },
+	/* ADD OR ADC SBB AND SUB XOR CMP; the last takes no LOCK */
+	{ "alu m8,r8", 0, 0x00, -1, SZ_8, IM_0, 0, 0x7f, 8, BY_8 },
+	{ "alu m,r", 0, 0x01, -1, SZ_V, IM_0, 0, 0x7f, 8, BY_8 },
+	{ "alu r8,m8", 0, 0x02, -1, SZ_8, IM_0, 0, 0, 8, BY_8 },
+	{ "alu r,m", 0, 0x03, -1, SZ_V, IM_0, 0, 0, 8, BY_8 },
+	{ "alu m8,i8", 0, 0x80, 0, SZ_8, IM_8, 0, 0x7f, 8, BY_EXT },
+	{ "alu m,i", 0, 0x81, 0, SZ_V, IM_Z, 0, 0x7f, 8, BY_EXT },
+	{ "alu m,i8", 0, 0x83, 0, SZ_V, IM_8, 0, 0x7f, 8, BY_EXT },
+	{ "test m8,r8", 0, 0x84, -1, SZ_8, IM_0, 0, 0, 0, 0 },
+	{ "test m,r", 0, 0x85, -1, SZ_V, IM_0, 0, 0, 0, 0 },
+	{ "test m8,i8", 0, 0xf6, 0, SZ_8, IM_8, 0, 0, 0, 0 },
+	{ "test m,i", 0, 0xf7, 0, SZ_V, IM_Z, 0, 0, 0, 0 },
+	{ "not, neg, mul, imul m8", 0, 0xf6, 2, SZ_8, IM_0, 0, 3, 4, BY_EXT },
+	{ "not, neg, mul, imul m", 0, 0xf7, 2, SZ_V, IM_0, 0, 3, 4, BY_EXT },
+	{ "inc, dec m8", 0, 0xfe, 0, SZ_8, IM_0, 0, 3, 2, BY_EXT },
+	{ "inc, dec m", 0, 0xff, 0, SZ_V, IM_0, 0, 3, 2, BY_EXT },
+	{ "imul r,m", 1, 0xaf, -1, SZ_V, IM_0, 0, 0, 0, 0 },
+	{ "imul r,m,i", 0, 0x69, -1, SZ_V, IM_Z, 0, 0, 0, 0 },
+	{ "imul r,m,i8", 0, 0x6b, -1, SZ_V, IM_8, 0, 0, 0, 0 },
+	/* ROL ROR RCL RCR SHL SHR, and after the hole SAR */
+	{ "shift m8,i8", 0, 0xc0, 0, SZ_8, IM_8, 0, 0, 6, BY_EXT },
+	{ "shift m,i8", 0, 0xc1, 0, SZ_V, IM_8, 0, 0, 6, BY_EXT },
+	{ "shift m8,1", 0, 0xd0, 0, SZ_8, IM_0, 0, 0, 6, BY_EXT },
+	{ "shift m,1", 0, 0xd1, 0, SZ_V, IM_0, 0, 0, 6, BY_EXT },
+	{ "shift m8,cl", 0, 0xd2, 0, SZ_8, IM_0, 0, 0, 6, BY_EXT },
+	{ "shift m,cl", 0, 0xd3, 0, SZ_V, IM_0, 0, 0, 6, BY_EXT },
+	{ "sar m8,i8", 0, 0xc0, 7, SZ_8, IM_8, 0, 0, 0, 0 },
+	{ "sar m,i8", 0, 0xc1, 7, SZ_V, IM_8, 0, 0, 0, 0 },
+	{ "sar m8,1", 0, 0xd0, 7, SZ_8, IM_0, 0, 0, 0, 0 },
+	{ "sar m,1", 0, 0xd1, 7, SZ_V, IM_0, 0, 0, 0, 0 },
+	{ "sar m8,cl", 0, 0xd2, 7, SZ_8, IM_0, 0, 0, 0, 0 },
+	{ "sar m,cl", 0, 0xd3, 7, SZ_V, IM_0, 0, 0, 0, 0 },
+	/* BT BTS BTR BTC; the first takes no LOCK */
+	{ "bit m,r", 1, 0xa3, -1, SZ_V, IM_0, GF_BIT, 0xe, 4, BY_8 },
+	{ "bit m,i8", 1, 0xba, 4, SZ_V, IM_8, 0, 0xe, 4, BY_EXT },
+	{ "xchg8", 0, 0x86, -1, SZ_8, IM_0, 0, 1, 0, 0 },
+	{ "xchg", 0, 0x87, -1, SZ_V, IM_0, 0, 1, 0, 0 },
+	{ "cmpxchg8", 1, 0xb0, -1, SZ_8, IM_0, 0, 1, 0, 0 },
+	{ "cmpxchg", 1, 0xb1, -1, SZ_V, IM_0, 0, 1, 0, 0 },
+	{ "cmpxchg8b/16b", 1, 0xc7, 1, SZ_PAIR, IM_0, 0, 1, 0, 0 },
+	{ "xadd8", 1, 0xc0, -1, SZ_8, IM_0, 0, 1, 0, 0 },
+	{ "xadd", 1, 0xc1, -1, SZ_V, IM_0, 0, 1, 0, 0 },
+	{ "push m", 0, 0xff, 6, SZ_STACK, IM_0, GF_PUSH, 0, 0, 0 },
+	{ "pop m", 0, 0x8f, 0, SZ_STACK, IM_0, GF_POP, 0, 0, 0 },
+	{ "cmovcc", 1, 0x40, -1, SZ_V, IM_0, 0, 0, 16, BY_1 },
+	{ "setcc", 1, 0x90, -1, SZ_8, IM_0, 0, 0, 16, BY_1 },
 };
 
 #define GFORMS (sizeof(gforms) / sizeof(gforms[0]))
+
+/* Row @f's variant @v as a row of its own. */
+static struct gform gform_variant(const struct gform *f, unsigned int v)
+{
+	struct gform one = *f;
+
+	if (f->by == BY_EXT)
+		one.ext = (s8)(f->ext + (int)v);
+	else
+		one.opcode = (u8)(f->opcode + f->by * v);
+	one.lock = f->lock >> (v & 7) & 1;
+	return one;
+}
 
 static bool gform_runs_here(const struct gform *f)
 {
@@ -156,7 +172,7 @@ static bool make_general(struct kase *k, const struct gform *f)
 	x = 0;
 	if (f->map == 0 && one_in(64))
 		x = one_in(2) ? 0xf2 : 0xf3;	/* of no effect on these */
-	put_prefixes(k, osize, x, (f->flags & GF_LOCK) && one_in(4));
+	put_prefixes(k, osize, x, f->lock && one_in(4));
 	rex = w || bit3(k->base) || bit3(k->index) || (f->ext < 0 && bit3(k->reg));
 	if (rex || one_in(4))
 		put(k, (u8)(0x40 | w << 3 | (f->ext < 0 && bit3(k->reg)) << 2 |
@@ -199,7 +215,7 @@ static void make_string(struct kase *k)
 	static const char *const names[] = { "movs", "cmps", "stos", "lods", "scas" };
 	unsigned int which = below(5), i;
 	bool compares = which == 1 || which == 4;
-	u8 rep = (u8[]){ 0, 0xf3, compares ? 0xf2 : 0xf3 }[below(3)];
+	u8 reps[] = { 0, 0xf3, compares ? 0xf2 : 0xf3 }, rep = reps[below(3)];
 	bool w = one_in(3), osize = one_in(3);
 
 	*k = (struct kase){ .name = names[which], .base = MB_REG_NONE, .index = MB_REG_NONE };

@@ -226,13 +226,18 @@ static void general_form(const struct gform *f, u64 n)
 
 static void test_general(void **state)
 {
-	unsigned int i;
+	const struct gform *f;
+	struct gform one;
+	unsigned int v;
 
 	(void)state;
 	native_catch();
-	for (i = 0; i < GFORMS; i++)
-		if (gform_runs_here(&gforms[i]))
-			general_form(&gforms[i], rounds / 2 / GFORMS + 1);
+	for (f = gforms; f < gforms + GFORMS; f++)
+		for (v = 0; v == 0 || v < f->variants; v++) {
+			one = gform_variant(f, v);
+			if (gform_runs_here(&one))
+				general_form(&one, rounds / 300 + 1);
+		}
 }
 
 static void test_mov_absolute(void **state)
@@ -292,6 +297,7 @@ static void test_vectors(void **state)
 static void random_bytes(struct kase *k)
 {
 	static const u8 prefix[] = { 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x65, 0x2e };
+	static const u8 escape[] = { 0x0f, 0x0f, 0xc5, 0xc4, 0x62 };
 	unsigned int i;
 
 	*k = (struct kase){ .name = "random bytes", .vec = true };
@@ -303,7 +309,7 @@ static void random_bytes(struct kase *k)
 	if (one_in(2))
 		put(k, (u8)(0x40 | below(16)));
 	if (one_in(2)) {
-		put(k, (u8[]){ 0x0f, 0x0f, 0xc5, 0xc4, 0x62 }[below(5)]);
+		put(k, escape[below(sizeof(escape))]);
 		if (one_in(4))
 			put(k, 0x38);
 	}

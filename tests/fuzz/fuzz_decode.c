@@ -6,9 +6,9 @@
  * bytes it was given, or go on for ever. The input's first byte is how many bytes the decoder
  * gets, the rest is code, registers and the answers of the bus.
  *
- * Try it: clang -g -O1 -fsanitize=fuzzer,address,undefined -Ikernel/core tests/fuzz/fuzz_decode.c \
- *	kernel/core/decode_x86*.c kernel/core/emulate_x86*.c -o build/fuzz_decode &&
- *	build/fuzz_decode -max_total_time=30
+ * Try it: cd tests/fuzz && clang -g -O1 -fsanitize=fuzzer,address,undefined -I../../kernel/core \
+ *	fuzz_decode.c ../../kernel/core/decode_x86*.c ../../kernel/core/emulate_x86*.c \
+ *	-o ../../build/fuzz_decode && ../../build/fuzz_decode -max_total_time=30
  */
 #include <stdlib.h>
 #include <string.h>
