@@ -194,6 +194,14 @@ int pciem_irq_inject(struct pciem_session *s, u32 vector)
 
 /* ---- what the driver has chosen ------------------------------------------------------------ */
 
+/* As struct pciem_queue tells it to the host. */
+static u32 irq_mode(const struct mb_intr *in)
+{
+	if (in->mode == MB_INTR_INTX)
+		return in->pin && !in->intx_off;
+	return in->mode == MB_INTR_MSI ? 2 : 3;
+}
+
 void pciem_irq_recheck(struct pciem_session *s)
 {
 	struct pciem_irqs *q = s->irqs;
@@ -206,6 +214,7 @@ void pciem_irq_recheck(struct pciem_session *s)
 	raw_spin_lock(&s->config_lock);
 	mb_intr_config(&q->intr, &s->config);
 	raw_spin_unlock(&s->config_lock);
+	pciem_queue_irq_mode(s, irq_mode(&q->intr));
 	send_all(q);
 	raw_spin_unlock_irqrestore(&q->lock, flags);
 }
