@@ -70,11 +70,21 @@ function methods.set(span, s)
   return span
 end
 
-span_t = ffi.metatype("struct mb_span", {
-  __index = methods,
-  __len = function(span) return tonumber(span.len) end,
-  __tostring = function(span) return ("span of %s"):format(numbers.size_text(tonumber(span.len))) end,
-})
+-- A C type takes its metatable once in a process; this file may be loaded again (test runners do). So
+-- the metatable looks methods up in a table that outlives the file.
+local registry = debug.getregistry()
+local shared = registry["moonbar.span"]
+if not shared then
+  shared = {}
+  registry["moonbar.span"] = shared
+  ffi.metatype("struct mb_span", {
+    __index = shared,
+    __len = function(span) return tonumber(span.len) end,
+    __tostring = function(span) return ("span of %d bytes"):format(tonumber(span.len)) end,
+  })
+end
+for name, method in pairs(methods) do shared[name] = method end
+span_t = ffi.typeof("struct mb_span")
 M.span = span_t
 
 function M.is_span(v) return ffi.istype(span_t, v) end
