@@ -166,7 +166,7 @@ local function help_register(prompt, dev, reg, field)
     prompt:print(string.format("%s.%s: bit%s %s of BAR %d + 0x%x, %s", name, field.name,
       field.lo == field.hi and "" or "s",
       field.lo == field.hi and field.lo or field.hi .. " to " .. field.lo,
-      reg.bar, reg.offset, field.access or reg.access or "?"))
+      reg.bar, reg.offset, field.access or show.access(reg)))
     if field.doc then prompt:print("  " .. field.doc) end
     local values = {}
     for v in pairs(field.enum or {}) do values[#values + 1] = v end
@@ -177,7 +177,7 @@ local function help_register(prompt, dev, reg, field)
   if handles.is_array(reg) then
     return prompt:print(string.format("%s: %d registers of %d bits, BAR %d + 0x%x, one every "
       .. "0x%x, %s%s", name, reg.count, reg.width, reg.bar, reg.offset, reg.stride,
-      reg.access or "?", reg.doc and "\n  " .. reg.doc or ""))
+      show.access(reg), reg.doc and "\n  " .. reg.doc or ""))
   end
   prompt:print(show.register(name, reg, dev:peek(reg.name)))
 end

@@ -195,9 +195,8 @@ end
 
 -- driver(dev): the driver's API, where this bus has one.
 function M.driver(dev)
-  local api, why = mb.driver(dev.name)
-  if not api then fail("not supported yet: the driver's side of %s here (%s)", dev.name,
-    tostring(why)) end
+  local api, why = mb.driver(dev)
+  if not api then fail("not supported yet: %s", tostring(why)) end
   return api
 end
 
@@ -206,17 +205,14 @@ local methods = {}
 function methods.read(handle)
   local dev, reg, full, index = open(handle)
   whole(reg, full, index)
-  local api = M.driver(dev)
-  if index then return api[reg.name][index] end
-  return api[reg.name]
+  return (M.driver(dev):read(reg.name, index))
 end
 
 function methods.write(handle, value)
   local dev, reg, full, index = open(handle)
   whole(reg, full, index)
   local v = for_width(fits(value, reg.width, full), reg.width)
-  local api = M.driver(dev)
-  if index then api[reg.name][index] = v else api[reg.name] = v end
+  M.driver(dev):write(reg.name, v, index)
 end
 
 -- ---- metatypes -----------------------------------------------------------------------------------
@@ -306,6 +302,11 @@ function M.device_handle(name)
   M.device(name)
   devices[name] = devices[name] or setmetatable({ [NAME] = name }, device_meta)
   return devices[name]
+end
+
+-- as_typed(name): the device of that name in Lua; a second edu is called edu#2, which is no name.
+function M.as_typed(name)
+  return name:find "^[%a_][%w_]*$" and name or string.format("device(%q)", name)
 end
 
 -- device_of(v): the device object meant by a handle or a name, or nil.

@@ -74,14 +74,22 @@ local function raise_unbound(ptr, vector, mode)
   return ret
 end
 
+local function check_vector(dev, vector)
+  local n = dev.ctx.def.vectors
+  if vector < n then return end
+  fail("%s has no vector %d: %s", dev.name, vector, n == 0 and "it has no interrupt"
+    or n == 1 and "only 0" or "0 to " .. n - 1)
+end
+
 -- fire(dev, vector) -> what happened, as a sentence. Raises if there is no such vector.
 function M.fire(dev, vector)
+  check_vector(dev, vector)
   local ptr = pointer(dev)
   local mode = lib.irq_modes[tonumber(lib.C.mb_irq_mode(ptr))]
   local statuses = bound(ptr, vector)
   if #statuses == 0 then
     if raise_unbound(ptr, vector, mode) ~= 0 then
-      fail("%s has no vector %d", dev.name, vector)
+      fail("the bus of %s refused vector %d", dev.name, vector)
     end
     return delivered(dev, vector, mode)
   end

@@ -10,10 +10,11 @@
 local ffi = require "ffi"
 local jit = require "jit"
 local bit = require "bit"
+local language = require "moonbar.words"
+local mistakes = require "moonbar.mistakes"
 local commands = require "repl.commands"
 local complete = require "repl.complete"
 local handles = require "repl.handles"
-local mistakes = require "moonbar.mistakes"
 local show = require "repl.show"
 
 local M = {
@@ -27,10 +28,6 @@ local function fail(fmt, ...) error(string.format(fmt, ...), 0) end
 
 -- ---- the environment ---------------------------------------------------------------------------
 
-local units = {
-  ns = 1, us = 1e3, ms = 1e6, s = 1e9, KiB = 2 ^ 10, MiB = 2 ^ 20, GiB = 2 ^ 30,
-}
-
 -- bit.band(edu.status, 1) and tonumber(edu.status) want a number, not a handle.
 local function unwrapping(f)
   return function(...)
@@ -43,12 +40,14 @@ end
 local function words(prompt, mb)
   local env = {
     mb = mb, ffi = ffi, tonumber = unwrapping(tonumber), bit = {},
+    device = handles.device_handle,
     driver = function(device)
       return handles.driver(handles.device_of(device) or handles.device(device))
     end,
   }
   for name, f in pairs(bit) do env.bit[name] = unwrapping(f) end
-  for name, n in pairs(units) do env[name] = n end
+  for name, f in pairs(language.bits) do env[name] = unwrapping(f) end
+  for name, n in pairs(mb.units) do env[name] = n end
   for _, name in ipairs(commands.names()) do
     env[name] = function(...) commands.get(name).run(prompt, ...) end
   end
@@ -86,7 +85,9 @@ function Prompt:guess(name)
   for _, n in ipairs(commands.names()) do names[#names + 1] = n end
   for dev_name, dev in pairs(self.mb.devices) do
     for _, reg in ipairs(dev.registers) do
-      if reg.name == name then return "; did you mean " .. dev_name .. "." .. name .. "?" end
+      if reg.name == name then
+        return "; did you mean " .. handles.as_typed(dev_name) .. "." .. name .. "?"
+      end
     end
   end
   return handles.hint(name, names, "; `help` lists the words of the prompt")

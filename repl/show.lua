@@ -105,6 +105,19 @@ local function short(v)
   return v < 10 and decimal(v) or M.hex(v)
 end
 
+-- access(reg): its access word, or those of its fields.
+function M.access(reg)
+  if reg.access then return reg.access end
+  local words, seen = {}, {}
+  for _, f in ipairs(reg.fields or {}) do
+    if f.access and not seen[f.access] then
+      seen[f.access] = true
+      words[#words + 1] = f.access
+    end
+  end
+  return table.concat(words, ",")
+end
+
 -- fields(reg, value): "computing=0 dir=to_ram", as the table of registers has it.
 function M.fields(reg, value)
   local parts = {}
@@ -141,7 +154,7 @@ end
 -- register(name, reg, value): a register by itself, a line a field.
 function M.register(name, reg, value)
   local head = string.format("%s = %s   BAR %d + 0x%x, %d bits, %s", name,
-    M.number(value, reg.width), reg.bar, reg.offset, reg.width, reg.access or "?")
+    M.number(value, reg.width), reg.bar, reg.offset, reg.width, M.access(reg))
   local lines = { head }
   if reg.doc and reg.doc ~= "" then lines[#lines + 1] = "  " .. reg.doc end
   local rows = {}
@@ -180,31 +193,19 @@ function M.wrap(text, width)
 end
 
 -- table(rows, width): the table of registers. rows: { {reg=, name=, value= or nil}, … };
--- width: columns there are, or nil for as many as it takes. Fields and doc give way first.
+-- width: columns there are, or nil for as many as it takes. What stands last is cut first.
 function M.table(rows, width)
-  local cells = { { "offset", "name", "access", "value" } }
-  local tails = { { "fields", "doc" } }
+  local cells = { { "offset", "name", "access", "value", "fields, doc" } }
   for _, r in ipairs(rows) do
     local reg = r.reg
-    cells[#cells + 1] = { string.format("0x%02x", r.offset or reg.offset), r.name,
-      reg.access or "", r.value and M.hex(r.value, reg.width) or "" }
-    tails[#tails + 1] = { r.value and M.fields(reg, r.value) or "", reg.doc or "" }
+    local fields = r.value and M.fields(reg, r.value) or ""
+    local doc = reg.doc or ""
+    cells[#cells + 1] = { string.format("0x%02x", r.offset or reg.offset), r.name, M.access(reg),
+      r.value and M.hex(r.value, reg.width) or "",
+      fields .. (fields ~= "" and doc ~= "" and "  " or "") .. doc }
   end
   local lines = columns(cells, "  ")
-  local left, wide = 0, 0
-  for i, line in ipairs(lines) do
-    left = math.max(left, M.length(line))
-    wide = math.max(wide, M.length(tails[i][1]))
-  end
-  local room = width and width - 1 - left or math.huge
-  local fields_width = math.min(wide, math.max(8, math.floor(room * 0.6)))
-  for i, line in ipairs(lines) do
-    local f, doc = cut(tails[i][1], fields_width), tails[i][2]
-    f = f .. (" "):rep(fields_width - M.length(f))
-    line = line .. (" "):rep(left - M.length(line)) .. "  " .. f .. "  "
-    local rest = width and width - 1 - M.length(line) or math.huge
-    lines[i] = (line .. (rest > 6 and cut(doc, rest) or "")):gsub("%s+$", "")
-  end
+  for i, line in ipairs(lines) do lines[i] = width and cut(line, width - 1) or line end
   return lines
 end
 

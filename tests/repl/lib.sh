@@ -8,12 +8,14 @@
 . tests/vm/lib.sh
 
 mb_tmp=$(mktemp -d)
-mb_socket=mb-prompt-$$
+mb_terms=0
 export XDG_STATE_HOME=$mb_tmp/state
 unset NO_COLOR
 
-# The socket names a server that only this test has started.
-term_kill() { tmux -L "$mb_socket" kill-server 2>/dev/null; }
+# A server of its own for every terminal: one that is ending takes no new session.
+term_kill() {
+	[ $mb_terms = 0 ] || tm kill-server 2>/dev/null
+}
 
 finish() {
 	term_kill
@@ -21,12 +23,13 @@ finish() {
 }
 trap finish EXIT
 
-tm() { tmux -L "$mb_socket" -f /dev/null "$@"; }
+tm() { tmux -S "$mb_tmp/tmux-$mb_terms" -f /dev/null "$@"; }
 
 # term_start WIDTH COMMAND: a new terminal, 40 lines high, that runs the shell's COMMAND and then tells its
 # exit status; what it writes is kept byte by byte in $mb_tmp/raw.
 term_start() {
 	term_kill
+	mb_terms=$((mb_terms + 1))
 	rm -f "$mb_tmp/raw" "$mb_tmp/go"
 	tm new-session -d -x "$1" -y 40 "until [ -e '$mb_tmp/go' ]; do sleep 0.05; done
 		$2; echo \"[status \$?]\"; stty -a | grep -o 'intr = [^;]*'; stty -a | grep -wo -e '-\?icanon'

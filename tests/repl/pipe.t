@@ -40,7 +40,7 @@ run $'error("a\\nb")\r\n\r\n6 * 7\r\n'
 is 'lines may end in CR LF' "$out" '0x2a (42)'
 
 run $'1 +* 2\nedu = 5\nedu.status.irqfact = 2\nedu.status.computing\n'
-like 'a line that is no Lua' "$err" "stdin:1: unexpected symbol near '\\*'"
+like 'a line that is no Lua' "$err" "stdin:1: unexpected symbol near"
 like 'a device is no variable' "$err" 'stdin:2: edu is the device'
 like 'a value that does not fit' "$err" 'stdin:3: 0x2 \(2\) does not fit edu.status.irqfact: 1 bit, 0 to 0x1'
 is 'and changes nothing' "$out" '0x0 (0)'

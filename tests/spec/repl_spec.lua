@@ -127,7 +127,7 @@ describe("the prompt on edu", function()
 
   after_each(function()
     dev:stop()
-    dev.core:free()
+    dev:free()
   end)
 
   local function gives(line, want)
@@ -139,7 +139,7 @@ describe("the prompt on edu", function()
   local function fails(line, want)
     local before = snapshot(dev)
     local _, err, verdict = type_line(line)
-    assert.equal("error", verdict)
+    assert.equal("error", verdict, line)
     assert.is_truthy(err:find(want, 1, true), err .. "\ninstead of: " .. want)
     assert.equal(before, snapshot(dev))
   end
@@ -246,7 +246,7 @@ describe("the prompt on edu", function()
     fails("reg edu", "did you mean the command `regs`?")
     fails("regs edu zzz", "no register is called 'zzz'")
     fails("help zzz", "there is no help on 'zzz'")
-    fails("irq edu 99", "edu has no vector 99")
+    fails("irq edu 99", "edu has no vector 99: only 0")
     fails("irq edu -1", "irq takes a vector number")
     fails("irq foo 0", "there is no device 'foo'")
     fails("error{}", "{}")
@@ -306,14 +306,17 @@ describe("the prompt on edu", function()
 
   it("fires an interrupt, with a cause the driver finds", function()
     local driver = mb.driver "edu"
-    local out = type_line "irq edu 0"
-    assert.is_truthy(out:find "^edu: vector 0 raised %(MSI%), cause irq_status%.fact set$", out)
-    assert.is_truthy(driver:wait_irq(0, 0))
-    assert.equal(1, dev:peek "irq_status.fact")
-    out = type_line "irq(0)"
-    assert.is_truthy(out:find "cause in irq_status$", out)
-    assert.is_truthy(driver:wait_irq(0, 0))
-    assert.is_falsy(driver:wait_irq(0, 0))
+    assert.equal("edu: vector 0 raised (INTx), cause irq_status.fact set", (type_line "irq edu 0"))
+    assert.equal(1, driver:irq_take(0))
+    assert.equal(1, driver.irq_status.fact)
+    driver.irq_ack = 1
+    assert.equal(0, driver:irq_take(0))
+    assert(driver:enable "msi")
+    assert.equal("edu: vector 0 raised (MSI), cause irq_status.fact set", (type_line "irq edu 0"))
+    assert.equal(1, driver:irq_take(0))
+    assert.equal("edu: vector 0 raised (MSI), cause in irq_status", (type_line "irq(0)"))
+    assert.equal(1, driver:irq_take(0))
+    assert.equal(0, driver:irq_take(0))
   end)
 
   it("offers names at TAB", function()
@@ -333,7 +336,7 @@ end)
 describe("arrays of registers", function()
   it("are reached by their index", function()
     local dev = load_text [[
-      device "ring" { id = "1234:5679" }
+      device "ring" { id = "1234:5679", intx = true }
       bar(0, 4096) {
         slot = { 0x10, rw, "A slot", { low = rw(3, 0), high = rw(31, 4) }, array = {4, stride = 8} },
         many = { 0x100, rw, array = {64, stride = 4} },
@@ -364,9 +367,10 @@ describe("arrays of registers", function()
     assert.is_truthy(out:find "0x20 +slot%[2%] +rw +0x00000013 +low=3 high=1")
     assert.is_truthy(out:find "many%[0%.%.63%]")
     out = type_line "help ring.many"
-    assert.is_truthy(out:find "64 registers of 32 bits", 1, true)
+    assert.is_truthy(out:find("64 registers of 32 bits", 1, true))
+    assert.equal("ring: vector 0 raised (INTx)", (type_line "irq 0"))
     dev:stop()
-    dev.core:free()
+    dev:free()
   end)
 end)
 
@@ -393,6 +397,6 @@ describe("the table of commands", function()
       assert.is_truthy(type_line("help"):find(entry.doc, 1, true))
     end
     dev:stop()
-    dev.core:free()
+    dev:free()
   end)
 end)
