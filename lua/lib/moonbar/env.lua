@@ -243,7 +243,7 @@ function M.check_names(def, env, chunk, file)
     local where = { file = file, line = line }
     if assigns then
       def.mistakes:add(where, nil, "assignment to the global '%s'%s; right would be local %s = …, or a field of "
-        .. "state if it is to survive a reload", name, env[name] ~= nil and ", a word of the language" or "", name)
+        .. "state if it is to survive a reload", name, rawget(env, name) ~= nil and ", a word of the language" or "", name)
     elseif rawget(env, name) == nil then
       def.mistakes:add(where, nil, "unknown word '%s'%s", name, mistakes_of.hint(name, env))
     end

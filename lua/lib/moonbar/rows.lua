@@ -71,6 +71,7 @@ local function take_positional(reg, v, seen, add)
   elseif kind == "field" then
     add("%s is a field; right would be { name = %s }, a nested table, or the plain word %s", tostring(v),
       tostring(v), v.access)
+    reg.access = reg.access or v.access         -- one mistake is enough
   elseif type(v) == "string" then
     if once("doc string", "one line for people is enough") then reg.doc = v end
   elseif type(v) == "table" then
@@ -117,12 +118,12 @@ function M.take_sizes(sizes, add)
       list[#list + 1] = n
     end
   end
-  if #list == 0 then
+  if #sizes == 0 then
     add("sizes is empty: no access would ever be answered; leave it out to take all sizes")
     return nil
   end
   table.sort(list)
-  return list
+  return #list > 0 and list or nil
 end
 
 local function take_array(reg, v, add)

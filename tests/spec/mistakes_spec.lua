@@ -1,0 +1,191 @@
+-- SPDX-License-Identifier: MIT
+-- Mistakes in device files: each with its line, the row's name, what is wrong and what would be right, and
+-- all of a file in one run. Line 1 of each text is the device statement.
+--
+-- Try it:  luajit /usr/bin/busted tests/spec/mistakes_spec.lua
+local support = dofile "tests/spec/support.lua"
+local mb = support.mb
+
+local function row(text) return "bar(0, 4*KiB) {\n" .. text .. "\n}" end
+
+-- { what, text, line, row, message }: one mistake, and this message in it
+local cases = {
+  -- words
+  { "an unknown word", row "a = { 0, rww },", 3, nil, "unknown word 'rww'; did you mean 'rw'?" },
+  { "an unknown word as a field", row "a = { 0, { f = rww(7) } },", 3, nil, "unknown word 'rww'; did you mean 'rw'?" },
+  { "an unknown word in a hook that never ran", row "a = { 0, rw,\n write = function(dev) aftr(1, 'x') end },", 4, nil,
+    "unknown word 'aftr'; did you mean 'after'?" },
+  { "a global that is assigned", "count = 0\n" .. row "a = { 0, rw },", 2, nil,
+    "assignment to the global 'count'; right would be local count = …" },
+  { "a word of the language that is assigned", row "a = { 0, rw, write = function() raise = 1 end },", 3, nil,
+    "assignment to the global 'raise', a word of the language" },
+  { "a file that is not Lua", row "a = { 0, rw", 4, nil, "not Lua: '}' expected" },
+  { "an error while the file runs", "\nerror 'too bad'", 3, nil, "too bad" },
+  -- rows
+  { "a row without an offset", row "a = { rw },", 3, "a", "no offset; right would be { 0x00, rw, … }" },
+  { "a row without an access word", row "a = { 0x8 },", 3, "a", "no access word; right would be { 0x08, rw, … }" },
+  { "a row that is a number", row "a = 5,", 3, "a", "is 0x5; a row is a table" },
+  { "a row that is a word", row "a = rw,", 3, "a", "is rw; a row is a table" },
+  { "a row without a name", row "{ 0, rw },", 2, "1", "a row without a name; right would be name = { 0x00, rw }" },
+  { "a row that stands twice", row "a = { 0, rw },\nb = { 4, rw },\na = { 8, rw },", 5, "a",
+    "stands here twice, first on line 3" },
+  { "two access words", row "a = { 0, rw, ro },", 3, "a", "a second access word, ro" },
+  { "a third number", row "a = { 0, rw, 1, 2 },", 3, "a", "a second reset value, 0x2" },
+  { "a field in the place of an access word", row "a = { 0, rw(7) },", 3, "a",
+    "rw(7) is a field; right would be { name = rw(7) }, a nested table" },
+  { "a function without a name", row "a = { 0, rw, function() end },", 3, "a", "hooks are named" },
+  { "an unknown option", row "a = { 0, rw, witdh = 8 },", 3, "a", "no option 'witdh'; did you mean 'width'?" },
+  { "a field beside the options", row "a = { 0, { f = rw(0) }, busy = ro(1) },", 3, "a",
+    "busy = ro(1) stands beside the options; fields stand in a nested table: { busy = ro(1) }" },
+  { "a field called like an option", row "a = { 0, { f = rw(0) }, lock = ro(1) },", 3, "a",
+    "lock = ro(1) stands beside the options" },
+  { "a width that there is not", row "a = { 0, rw, width = 24 },", 3, "a", "width = 24; a register has 8, 16, 32 or 64 bits" },
+  { "an access size that there is not", row "a = { 0, rw, sizes = {3} },", 3, "a", "sizes has 3; an access has 1, 2, 4 or 8 bytes" },
+  { "sizes that are a number", row "a = { 0, rw, sizes = 4 },", 3, "a", "right would be sizes = {4} or {4, 8}" },
+  { "an option of the wrong kind", row "a = { 0, rw, sync = 1, write = function() end },", 3, "a", "right would be sync = true or false" },
+  { "a hook that is no function", row "a = { 0, rw, write = 5 },", 3, "a", "right would be write = function(dev, v) … end" },
+  { "a doc string twice", row "a = { 0, rw, 'x', 'y' },", 3, "a", "a second doc string" },
+  -- places
+  { "overlapping registers", row "a = { 0x10, rw },\nb = { 0x12, rw },", 4, "b",
+    "b (0x12 to 0x15) overlaps a (0x10 to 0x13, line 3); the first free offset after it is 0x14" },
+  { "an overlap that stands above", row "b = { 0x12, rw },\na = { 0x10, rw },", 4, "a", "a (0x10 to 0x13) overlaps b (0x12 to 0x15, line 3)" },
+  { "an array that overlaps a register", row "a = { 0x10, rw, array = {4, stride = 8} },\nb = { 0x18, rw },", 4, "b",
+    "overlaps a[1] (0x18 to 0x1b, line 3)" },
+  { "a stride that is too small", row "a = { 0, rw, array = {4, stride = 2} },", 3, "a", "array stride = 2 is less than the register's 4 bytes" },
+  { "an array without a count", row "a = { 0, rw, array = {stride = 4} },", 3, "a", "array wants a count, as in array = {8, stride = 4}" },
+  { "a register beyond its BAR", row "a = { 0xffd, rw },", 3, "a", "offset 0xffd is beyond the end of BAR 0, which is 4 KiB" },
+  { "an array beyond its BAR", row "a = { 0xff0, rw, array = {5} },", 3, "a", "element 4 (ends at 0x1004) is beyond the end of BAR 0" },
+  { "a negative offset", row "a = { -4, rw },", 3, "a", "offset -4 is below 0" },
+  { "ram over a register", "ram(0x10, 16)\n" .. row "a = { 0x1c, rw },", 2, "ram", "0x10 to 0x1f overlaps a (0x1c to 0x1f" },
+  { "ram beyond its BAR", "ram(0xff0, 32)\n" .. row "a = { 0, rw },", 2, "ram", "beyond the end of BAR 0, which is 4 KiB" },
+  { "ram in no BAR", "ram(0, 32, 3)\n" .. row "a = { 0, rw },", 2, "ram", "there is no BAR 3" },
+  { "ram over ram", "ram(0x100, 32)\nram(0x110, 32)\n" .. row "a = { 0, rw },", 3, "ram", "overlaps ram (0x100 to 0x11f, line 2)" },
+  -- fields
+  { "a field outside the width", row "a = { 0, { f = rw(32) } },", 3, "a", "field f = rw(32) lies outside the register's 32 bits; the highest is 31" },
+  { "a field on its own line", row "a = { 0,\n {\n f = rw(0),\n g = rw(9, 8) }, width = 8 },", 6, "a", "field g = rw(9, 8) lies outside" },
+  { "overlapping fields", row "a = { 0, { f = rw(3, 0),\n g = ro(3) } },", 4, "a", "field g (ro(3)) overlaps field f (rw(3, 0), line 3)" },
+  { "a field that stands twice", row "a = { 0, { f = rw(3, 0),\n f = ro(4) } },", 4, "a", "field f stands here twice, first on line 3" },
+  { "a field without a bit", row "a = { 0, { f = rw } },", 3, "a", "field f has no bit number; right would be f = rw(0)" },
+  { "a field without a name", row "a = { 0, { rw(3) } },", 3, "a", "a field without a name (rw(3)); right would be name = rw(3)" },
+  { "a field that is a string", row "a = { 0, { f = 'x' } },", 3, "a", "field f is a string; right would be f = rw(7) or f = rw(15, 8)" },
+  { "a field with strange arguments", row "a = { 0, { f = rw(true) } },", 3, "a", "rw(true): a field wants bit numbers" },
+  { "an enum value that does not fit", row "a = { 0, { f = rw(1, { [0] = 'x', [2] = 'y' }) } },", 3, "a", "enum value 2 (\"y\") does not fit into 1 bit: 0 to 1" },
+  { "a field's reset that does not fit", row "a = { 0, { f = rw(1, 0, { reset = 4 }) } },", 3, "a", "reset = 0x4 does not fit into 2 bits" },
+  -- reset values
+  { "a reset value that is too wide", row "a = { 0, rw, 0x100, width = 8 },", 3, "a", "the reset value 0x100 is wider than the register's 8 bits" },
+  { "a reset value outside the fields", row "a = { 0, rw, 3, { f = rw(0) } },", 3, "a", "the reset value 0x00000003 sets bits 0x00000002, which no field names" },
+  { "two reset values", row "a = { 0, rw, 3, reset = 4 },", 3, "a", "a reset value twice" },
+  -- names of others
+  { "an alias of nothing", row "stat = { 0, ro },\na = { 4, w1c 'status' },", 4, "a", "alias w1c \"status\": there is no such register; did you mean 'stat'?" },
+  { "an alias of itself", row "a = { 4, w1c 'a' },", 3, "a", "that is the row itself" },
+  { "an alias of an alias", row "a = { 0, rw },\nb = { 4, w1c 'a' },\nc = { 8, w1s 'b' },", 5, "c", "that is an alias too; right would be its target \"a\"" },
+  { "an alias of another width", row "a = { 0, rw, width = 8 },\nb = { 4, w1c 'a' },", 4, "b", "that has 8 bits, this row 32; right would be width = 8" },
+  { "an alias of a field", row "a = { 0, { f = rw(0) } },\nb = { 4, w1c 'a.f' },", 4, "b", "an alias stands for a whole register; right would be w1c \"a\"" },
+  { "an alias with fields", row "a = { 0, rw },\nb = { 4, w1c 'a', { f = rw(0) } },", 4, "b", "an alias has its target's fields; leave them out here" },
+  { "a lock that names nothing", row "a = { 0, rw, lock = 'status.busy' },", 3, "a", "lock = \"status.busy\": there is no register 'status'" },
+  { "a lock that names no field", row "st = { 0, { busy = ro(0) } },\na = { 4, rw, lock = 'st.bsy' },", 4, "a", "st has no field 'bsy'; did you mean 'busy'?" },
+  { "a vector that there is not", row "a = { 0, ro, vector = 4 },", 3, "a", "vector = 4: the device has 4: 0 to 3" },
+  { "a vector that is no number", row "a = { 0, ro, vector = 'x' },", 3, "a", "right would be a number from 0 on" },
+  { "an enable that names nothing", row "a = { 0, ro, vector = 0, enable = 'mask' },", 3, "a", "enable = \"mask\": there is no such register" },
+  { "an enable without a vector", row "m = { 4, rw },\na = { 0, ro, enable = 'm' },", 4, "a", "enable = \"m\" without vector; right would be vector = 0 as well" },
+  { "an enable register of two vectors", row "m = { 0, rw },\na = { 4, ro, vector = 0, enable = 'm' },\nb = { 8, ro, vector = 1, enable = 'm' },", 5, "b",
+    "that already enables vector 0" },
+  -- sense
+  { "a hook on a constant", row "a = { 0, const, 5, write = function() end },", 3, "a", "a hook on a constant never matters" },
+  { "a read hook on a doorbell", row "a = { 0, doorbell = function() end, read = function() end },", 3, "a", "a doorbell is write-only" },
+  { "a doorbell that is rw", row "a = { 0, rw, doorbell = function() end },", 3, "a", "right would be no access word instead of rw" },
+  { "write and doorbell", row "a = { 0, doorbell = function() end, write = function() end },", 3, "a", "both write and doorbell" },
+  { "sync without a hook", row "a = { 0, rw, sync = true },", 3, "a", "sync = true, but there is no write hook to wait for" },
+  -- BARs
+  { "a BAR that is no power of two", "bar(0, 5000) { a = { 0, rw } }", 2, "bar 0", "a BAR is a power of two from 16 bytes on, here 8 KiB" },
+  { "a BAR number that there is not", "bar(6, 4096) { a = { 0, rw } }", 2, "bar 6", "BAR 6; a device has BARs 0 to 5" },
+  { "a BAR twice", "bar(0, 4096) { a = { 0, rw } }\nbar(0, 4096) { b = { 4, rw } }", 3, "bar 0", "BAR 0 stands here twice, first on line 2" },
+  { "a BAR in a 64-bit BAR", "bar(0, 4096, { is64 = true }) { a = { 0, rw } }\nbar(1, 4096) { b = { 4, rw } }", 3, "bar 1", "BAR 1 is the upper half of BAR 0" },
+  { "an unknown option of a BAR", "bar(0, 4096, { size = {4} }) { a = { 0, rw } }", 2, "bar 0", "no option 'size'; did you mean 'sizes'?" },
+  { "one name in two BARs", "bar(0, 4096) { a = { 0, rw } }\nbar(1, 4096) { a = { 4, rw } }", 3, "a", "BAR 0 has a register of that name already (line 2)" },
+  -- capabilities
+  { "MSI-X over a register", "cap.msix { vectors = 4, bar = 0, table = 0x0, pba = 0x800 }\n" .. row "a = { 0x30, rw },", 2, "msix",
+    "the MSI-X table (0x00 to 0x3f) overlaps a (0x30 to 0x33" },
+  { "MSI-X that does not fit", "cap.msix { vectors = 512, bar = 0 }\n" .. row "a = { 0x30, rw },", 2, "msix", "does not fit into BAR 0, which is 4 KiB" },
+  { "MSI-X in no BAR", "cap.msix { vectors = 4, bar = 2 }\n" .. row "a = { 0x30, rw },", 2, "msix", "there is no BAR 2 for the MSI-X table" },
+  { "an unknown capability", "cap.mssi {}\n" .. row "a = { 0, rw },", 2, "cap", "no capability 'mssi'; did you mean 'msi'?" },
+  { "a capability for later", "cap.aer {}\n" .. row "a = { 0, rw },", 2, "cap.aer", "not supported yet; there are pm, express, msi, msix, vendor" },
+  { "an option a capability lacks", "cap.pm { vectors = 1 }\n" .. row "a = { 0, rw },", 2, "cap.pm", "knows no option 'vectors'" },
+  { "a second capability", "cap.msi {}\n" .. row "a = { 0, rw },", 2, "cap.msi", "a second msi capability, the first is on line 1" },
+  { "configuration rows, for later", "config { x = { 0x40, rw } }\n" .. row "a = { 0, rw },", 2, "config", "not supported yet" },
+  -- events and handlers
+  { "an event that is no function", "event.done = 5\n" .. row "a = { 0, rw },", 2, "event.done", "right would be function event.done(dev) … end" },
+  { "a handler that there is not", "function on.rest() end\n" .. row "a = { 0, rw },", 2, "on.rest", "no such handler; did you mean 'reset'?" },
+  { "a handler for later", "function on.power() end\n" .. row "a = { 0, rw },", 2, "on.power", "not supported yet" },
+  { "an event twice", "function event.a() end\nfunction event.a() end\n" .. row "a = { 0, rw },", 3, "event.a", "stands here twice; the first is on line 2" },
+  -- options and device
+  { "a second device", "device 'u' { id = '1:2' }\n" .. row "a = { 0, rw },", 2, "device", "a second device in one file, the first is on line 1" },
+  { "an after while the file is read", "after(1, 'x')\n" .. row "a = { 0, rw },", 2, nil, "the device is not there yet" },
+  { "a register used while the file is read", "dev.a = 5\n" .. row "a = { 0, rw },", 2, nil, "registers are there for hooks" },
+  { "a module that is not there", "local q = require 'nowhere.to.be'\n" .. row "a = { 0, rw },", 2, nil, "there is no" },
+}
+
+describe("mistakes", function()
+  after_each(support.free_all)
+
+  for _, case in ipairs(cases) do
+    it(case[1], function()
+      local list = support.mistakes(case[2])
+      assert.is_table(list, "no mistake was found")
+      local first = list[1]
+      local text = mb.mistakes_text(list)
+      assert.equals(case[3], first.line, text)
+      if case[4] then assert.equals(case[4], first.row, text) end
+      assert.is_truthy(first.message:find(case[5], 1, true), text .. "\nwanted: " .. case[5])
+      assert.equals(1, #list, text)
+      assert.matches("^/.-:" .. case[3] .. ": ", tostring(first))
+    end)
+  end
+
+  it("of the device statement", function()
+    for text, message in pairs {
+      ['device "t" { idd = "1234:5678" }'] = "no option 'idd'; did you mean 'id'?",
+      ['device "t" { id = "12345678" }'] = 'id = "12345678"; right would be "1234:11e8"',
+      ['device "t" { id = "1234:5678", msi = 3 }'] = "MSI has 1, 2, 4, 8, 16 or 32 vectors, not 3",
+      ['device "t" { id = "1234:5678", class = "x" }'] = "class = x; right would be a number",
+      ['device "t" { id = "1234:5678", rev = 256 }'] = "rev = 256; right would be 0 to 0xff",
+      ['device "a b" { id = "1234:5678" }'] = 'the name "a b"',
+      ['device { id = "1234:5678" }'] = 'right would be device "name" {',
+      ["local x = 1"] = 'the file describes no device; right would be device "name" {',
+      ['device "t"'] = 'wants a table after it',
+      ['device "t" { id = "1234:5678" }\nbar(0, 16) { a = { 0, ro, vector = 0 } }'] =
+        "vector = 0: the device has no interrupt; right would be intx = true or msi = 1",
+    } do
+      local _, list = support.load(text)
+      assert.is_table(list, text)
+      assert.is_truthy(mb.mistakes_text(list):find(message, 1, true), text .. "\n" .. mb.mistakes_text(list))
+    end
+  end)
+
+  it("of a file that is not there", function()
+    local _, list = mb.load "no/such/file.lua"
+    assert.equals("no/such/file.lua: cannot be read: No such file or directory", mb.mistakes_text(list))
+  end)
+
+  it("come all in one run, in the order of the file", function()
+    local list = support.mistakes(row [[
+a = { 0, rww },
+b = { 4, rw, lock = "nothing" },
+c = { 6, rw },
+d = { 0x20, rw, witdh = 8 },
+e = { 0x30, { f = rw(40), g = ro(1), h = rw(1) } },
+f = { 0x40, const, write = function() undefined_word() end },]])
+    local lines = {}
+    for i, m in ipairs(list) do lines[i] = m.line end
+    assert.same({ 3, 4, 5, 6, 7, 7, 8, 8 }, lines, mb.mistakes_text(list))
+  end)
+
+  it("of options", function()
+    local text = 'device "t" { id = "1234:5678" }\nlocal n = option("size", 4, "how big")\nbar(0, 16) { a = { 0, rw, n } }'
+    local _, list = support.load(text, { siz = "5" })
+    assert.matches("no option 'siz' %(given as siz=5%); did you mean 'size'%?", mb.mistakes_text(list))
+    _, list = support.load(text, { size = "many" })
+    assert.equals(2, list[1].line)
+    assert.matches("size=many; right would be a number, as in 4096, 0x1000, 4K or 1G", mb.mistakes_text(list), 1, true)
+  end)
+end)
