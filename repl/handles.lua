@@ -317,6 +317,7 @@ end
 
 -- lookup("edu.status") -> device, row or nil, field or nil; nil if it names nothing.
 function M.lookup(text)
+  if mb.devices[text] then return mb.devices[text] end
   local dev_name, reg_name, field_name = text:match "^([%w_]+)%.?([%w_]*)%.?([%w_]*)$"
   local dev = dev_name and mb.devices[dev_name]
   if not dev then return nil end

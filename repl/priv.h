@@ -7,6 +7,8 @@
 #ifndef MOONBAR_REPL_PRIV_H
 #define MOONBAR_REPL_PRIV_H
 
+#include <signal.h>
+
 #include "repl.h"
 
 #define PROMPT		"> "
@@ -20,7 +22,7 @@ struct mb_repl {
 	bool editing;		/* the prompt is on the screen, waiting for keys */
 	bool more;		/* the statement goes on in the next line */
 	bool quit;
-	bool interrupted;	/* Ctrl-C came while a line was evaluated */
+	volatile sig_atomic_t interrupts;	/* Ctrl-C while the last line was evaluated */
 	int status;
 	char *line;		/* plain reader: bytes since the last newline */
 	size_t len, room;

@@ -80,17 +80,22 @@ function Prompt:guess(name)
   if self.locals[name] then
     return ": a local lasts for one line; leave out the word `local`"
   end
-  local names = self:device_names()
-  for n in pairs(self.vars) do names[#names + 1] = n end
-  for _, n in ipairs(commands.names()) do names[#names + 1] = n end
-  for dev_name, dev in pairs(self.mb.devices) do
-    for _, reg in ipairs(dev.registers) do
-      if reg.name == name then
-        return "; did you mean " .. handles.as_typed(dev_name) .. "." .. name .. "?"
-      end
+  local names, typed = {}, {}
+  local function known(word, as)
+    names[#names + 1] = word
+    typed[word] = typed[word] or as or word
+  end
+  for n in pairs(self.vars) do known(n) end
+  for _, n in ipairs(commands.names()) do known(n) end
+  for _, dev_name in ipairs(self:device_names()) do
+    known(dev_name, handles.as_typed(dev_name))
+    for _, reg in ipairs(self.mb.devices[dev_name].registers) do
+      known(reg.name, handles.as_typed(dev_name) .. "." .. reg.name)
     end
   end
-  return handles.hint(name, names, "; `help` lists the words of the prompt")
+  local near = mistakes.nearest(name, names)
+  return near and string.format("; did you mean '%s'?", typed[near])
+    or "; `help` lists the words of the prompt"
 end
 
 -- ---- output ---------------------------------------------------------------------------------------
@@ -130,8 +135,10 @@ end
 
 -- ---- evaluating -------------------------------------------------------------------------------------
 
+-- A bare name at the end is no assignment that goes on, whatever Lua's parser hopes for.
 local function incomplete(message)
   return message:find "near '<eof>'$" and not message:find "unfinished string"
+    and not message:find "'=' expected"
 end
 
 -- compile(source) -> function, is_expression; or nil, message; or nil, "more"
@@ -141,6 +148,8 @@ local function compile(source)
   if chunk then return chunk, true end
   chunk, as_statement = loadstring(source, "=prompt")
   if chunk then return chunk, false end
+  chunk = loadstring(source:gsub("^(.*;)", "%1 return ", 1), "=prompt")    -- edu.a = 1; edu.b
+  if chunk then return chunk, true end
   if incomplete(as_statement) or incomplete(as_value) then return nil, "more" end
   return nil, as_statement
 end

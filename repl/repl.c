@@ -105,19 +105,22 @@ static void stop_hook(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
 	lua_sethook(L, NULL, 0, 0);
-	luaL_error(L, "interrupted");
+	lua_pushliteral(L, "interrupted");
+	lua_error(L);
 }
 
 /* Async-signal-safe as far as LuaJIT promises for lua_sethook(). The prompt's own chunks are
- * never compiled (prompt.lua), since compiled loops do not look at hooks.
+ * never compiled (prompt.lua), since compiled loops do not look at hooks. A hook of the device
+ * may be: then the third Ctrl-C ends the program, as SIGINT does by default.
  */
 static void on_sigint(int sig)
 {
-	(void)sig;
 	if (running)
 		lua_sethook(running, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-	if (the_repl)
-		the_repl->interrupted = true;
+	if (the_repl && ++the_repl->interrupts == 3) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
 }
 
 /* Calls prompt:NAME(text) with Ctrl-C ending that call only. Leaves its one result on the
@@ -136,7 +139,7 @@ int repl_call(struct mb_repl *r, const char *name, const char *text, size_t len)
 	/* method, prompt, text */
 
 	running = L;
-	r->interrupted = false;
+	r->interrupts = 0;
 	sigaction(SIGINT, &act, &old);
 	ret = lua_pcall(L, 2, 1, 0);
 	sigaction(SIGINT, &old, NULL);
@@ -179,7 +182,7 @@ void repl_feed(struct mb_repl *r, const char *text, size_t len)
 		len -= (size_t)(nl + 1 - text);
 		text = nl + 1;
 	}
-	if (r->interrupted && !r->tty)
+	if (r->interrupts && !r->tty)
 		r->quit = true;		/* Ctrl-C on a script ends the script */
 	r->editing = !r->quit;
 }

@@ -31,7 +31,7 @@ term_start() {
 	term_kill
 	mb_terms=$((mb_terms + 1))
 	rm -f "$mb_tmp/raw" "$mb_tmp/go"
-	tm new-session -d -x "$1" -y 40 "until [ -e '$mb_tmp/go' ]; do sleep 0.05; done
+	tm new-session -d -x "$1" -y 40 "trap : INT; until [ -e '$mb_tmp/go' ]; do sleep 0.05; done
 		$2; echo \"[status \$?]\"; stty -a | grep -o 'intr = [^;]*'; stty -a | grep -wo -e '-\?icanon'
 		exec sleep 600"
 	tm pipe-pane "cat >> '$mb_tmp/raw'"
@@ -67,8 +67,10 @@ at_prompt() {
 	wait_for 10 last_line_is '>' || fail 'an empty prompt' "the screen:" "$(screen)"
 }
 
+one_line() { [ "$(screen | grep -vc '^$')" = 1 ]; }
+
 clear_screen() {
 	at_prompt
 	keys C-l
-	wait_for 10 eval '[ "$(screen | grep -vc "^$")" = 1 ]'
+	wait_for 10 one_line
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The prompt as it is built where readline is not installed: on a terminal and over a pipe.
 # Try: make && tests/repl/plain.t
+# shellcheck disable=SC2317 # functions are called by their names
 . tests/repl/lib.sh
 
 build() {

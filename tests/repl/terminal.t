@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The prompt on a terminal: typing, editing, history, colours, Ctrl-C and what is printed meanwhile.
 # Try: tests/repl/terminal.t
+# shellcheck disable=SC2317 # functions are called by their names
 . tests/repl/lib.sh
 
 # A device that speaks up while somebody types.
@@ -10,6 +11,7 @@ device "late" { id = "1234:5678" }
 function event.speak(dev) log("the time has come") end
 bar(0, 4096) {
   go = { 0x00, rw, write = function(dev) after(700*ms, "speak") end },
+  hang = { 0x04, rw, write = function(dev) local n = 0; while n >= 0 do n = n + 1 end end },
 }
 LUA
 
@@ -63,6 +65,13 @@ type_line 'while true do end'
 sleep 0.3
 keys C-c
 sees 'Ctrl-C stops a loop that would never end' 'error: interrupted'
+at_prompt
+
+clear_screen
+type_line 'edu.irq_status = 0; driver("edu"):wait_irq(0, 1000*s)'
+sleep 0.3
+keys C-c
+sees 'and one that waits for an interrupt' 'error: interrupted'
 at_prompt
 
 type_line 'edu.livness'
@@ -121,5 +130,17 @@ wait_for 10 last_line_is '> half'
 pid=$(pgrep -f "^./moonbar run $mb_tmp/late.lua" | head -n 1)
 kill -TERM "$pid"
 sees 'SIGTERM ends it while a line is typed' '^\[status'
+sees 'with the terminal as it was' '^icanon$'
+
+term_start 80 "./moonbar run $mb_tmp/late.lua"
+at_prompt
+type_line 'late.hang:write(1)'
+sleep 0.5
+keys C-c
+sleep 0.2
+keys C-c
+sleep 0.2
+keys C-c
+sees 'the third Ctrl-C gets out of a hook that never returns' '\[status 130\]$'
 sees 'with the terminal as it was' '^icanon$'
 done_testing
