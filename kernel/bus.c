@@ -192,6 +192,26 @@ static int window64(struct pciem_bus *b)
 	return ret;
 }
 
+/* A free stretch of @from; above RAM, since a bridge's windows include what was VGA's and BIOS's. */
+static int cut(struct resource *win, struct resource *from, u64 size, u64 align)
+{
+	return allocate_resource(from, win, size, PCIBIOS_MIN_MEM, 0xfebfffff, align, NULL, NULL);
+}
+
+static int cut_from_bus(struct resource *win, struct pci_bus *bus, u64 size, u64 align)
+{
+	struct resource *r;
+	int i, ret = -ENOSPC;
+
+	for (i = 0; ret && (i < PCI_BRIDGE_RESOURCE_NUM || pci_bus_resource_n(bus, i)); i++) {
+		r = pci_bus_resource_n(bus, i);
+		if (r && r->parent && resource_type(r) == IORESOURCE_MEM &&
+		    !(r->flags & IORESOURCE_PREFETCH))
+			ret = cut(win, r, size, align);
+	}
+	return ret;
+}
+
 /* Below 4G nothing is unclaimed on a PC: a part of what the machine's own bridge has free. */
 static int window32(struct pciem_bus *b)
 {
@@ -203,34 +223,16 @@ static int window32(struct pciem_bus *b)
 	window_need(b->s, false, &size, &align);
 	if (!size)
 		return 0;
-	ret = allocate_resource(&iomem_resource, &b->win32, size, PCIBIOS_MIN_MEM, 0xfebfffff,
-				align, NULL, NULL);
+	ret = cut(&b->win32, &iomem_resource, size, align);
 	while (ret && (bus = pci_find_next_bus(bus)))
 		if (pci_domain_nr(bus) < PCIEM_FIRST_DOMAIN)
-			ret = pci_bus_alloc_resource(bus, &b->win32, size, align, PCIBIOS_MIN_MEM,
-						     IORESOURCE_PREFETCH, NULL, NULL);
+			ret = cut_from_bus(&b->win32, bus, size, align);
 	if (ret)
 		pciem_warn(b->s, "no room for 32-bit BARs of %#llx bytes below 4G\n", size);
 	return ret ? -ENOSPC : 0;
 }
 
 /* ---- the function ---------------------------------------------------------------------------- */
-
-int pciem_bus_set_bars(struct pciem_session *s)
-{
-	unsigned int i;
-
-	for (i = 0; i < MB_NR_BARS; i++)
-		mb_config_bar(&s->config, i, 0, 0);
-	for (i = 0; i < MB_NR_BARS; i++)
-		if (s->bar[i].size &&
-		    mb_config_bar(&s->config, i, s->bar[i].size, s->bar[i].flags)) {
-			pciem_warn(s, "BAR %u: size %#llx with flags %#x is not possible there\n",
-				   i, s->bar[i].size, s->bar[i].flags);
-			return -EINVAL;
-		}
-	return 0;
-}
 
 /* The irq is ours to give; without irq_managed ACPI would look for a GSI and complain. */
 static int map_irq(const struct pci_dev *dev, u8 slot, u8 pin)

@@ -312,9 +312,7 @@ int pciem_irqs_create(struct pciem_session *s)
 		return -ENOMEM;
 	q->s = s;
 	raw_spin_lock_init(&q->lock);
-	ret = pciem_bus_set_bars(s);
-	if (!ret)
-		ret = irqs_alloc(q);
+	ret = irqs_alloc(q);
 	if (!ret)
 		ret = pciem_domains_create(q);
 	if (ret) {

@@ -146,8 +146,6 @@ long pciem_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
 
 /* ---- bus.c: bridge, domain, windows, configuration accesses ------------------- */
 
-/* Puts s->bar into s->config. 0, or -EINVAL with a message. Called by pciem_irqs_create(). */
-int pciem_bus_set_bars(struct pciem_session *s);
 /* Makes domain, root bus and function from s->config and s->bar; the function is in sysfs
  * afterwards, with its BARs placed (s->bar[].start) and s->pdev set; no driver is bound.
  */
@@ -160,7 +158,7 @@ void pciem_bus_remove(struct pciem_session *s);
 /* ---- irq.c: INTx, MSI, MSI-X ------------------------------------------------------ */
 
 /* After s->bar, s->config and s->regs are final, before pciem_bus_register(). -EINVAL with a
- * message if a BAR or the MSI-X capability cannot be. Destroy: after the bus and the traps are gone.
+ * message if the MSI-X capability cannot be. Destroy: after the bus and the traps are gone.
  */
 int pciem_irqs_create(struct pciem_session *s);
 void pciem_irqs_destroy(struct pciem_session *s);

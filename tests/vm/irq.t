@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# INTx, MSI and MSI-X from both sides: irqhost.c plays the device, the test driver counts what reaches it.
+# Try: tests/vm/run irq
+# kernels: all
+# timeout: 240
+. tests/vm/lib.sh
+
+host=build/vm/irqhost
+if [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi kernel/core/regs.h -name '*.[ch]' -newer $host)" ]; then
+	mkdir -p build/vm
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $host tests/vm/irqhost.c tests/vm/irqside.c || exit
+fi
+[ "${1-}" != build ] || exit 0
+[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/irqtest.ko" || exit
+complete=''
+while IFS= read -r line; do
+	case $line in
+	'ok '*) pass "${line#ok * - }" ;;
+	'not ok '*) fail "${line#not ok * - }" ;;
+	'1..'*) complete=1 ;;
+	*) echo "$line" ;;
+	esac
+done < <($host)
+is 'irqhost came to its end' "$complete" 1
+ok 'the test driver can be unloaded' rmmod irqtest
+done_testing
