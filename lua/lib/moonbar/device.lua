@@ -92,7 +92,7 @@ local function define(path, ctx, given, dry)
   if chunk then
     local ok, message = xpcall(chunk, debug.traceback)
     if not ok then add_raised(def, message) end
-    if ok or def.device_where then finish(def, given) end
+    if ok then finish(def, given) end
   end
   def.running = false
   def.mistakes:sort()

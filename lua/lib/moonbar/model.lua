@@ -90,7 +90,8 @@ end
 -- What an author assigns to a whole register, as a number or uint64_t.
 local function whole_value(reg, v, level)
   if type(v) == "table" then
-    if view_of[v] then v = v() else return fields.assemble(reg, v, level + 1) end
+    if view_of[v] then v = v()
+    elseif reg.fields then return fields.assemble(reg, v, level + 1) end
   end
   return reduce(v, reg.width, nil, reg.name, level + 1)
 end
