@@ -261,6 +261,16 @@ describe("the prompt on edu", function()
     fails("here", "a local lasts for one line")
   end)
 
+  it("says what the driver's side cannot do on the kernel's bus, where peek and poke work", function()
+    local bus = dev.bus
+    dev.bus = "pciem"
+    fails("edu.liveness:read()", "not supported yet: edu is on pciem")
+    fails("edu.liveness:write(5)", "not supported yet: edu is on pciem")
+    gives("edu.liveness = 6", "")
+    gives("edu.liveness.value", "0x6 (6)")
+    dev.bus = bus
+  end)
+
   it("takes negative numbers that fit as two's complement", function()
     gives("edu.liveness = bit.bnot(5)", "")
     gives("edu.liveness.value", "0xfffffffa (4294967290)")
