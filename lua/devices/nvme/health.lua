@@ -21,7 +21,7 @@ local PAGE_OF = { [ERROR] = 0x01, [SMART] = 0x02, [NOTICE] = 0x04 }
 return function(ctl, queue)
   local health = { waiting = false, AER_LIMIT = AER_LIMIT, ERRORS = ERRORS, kelvin = 310 }
   local memory = ctl.memory
-  local errors = ffi.new(ffi.typeof("$[?]", types.error), ERRORS)       -- newest first
+  local errors = types.error_array(ERRORS)       -- newest first
   local held, over, events, silent, changed = {}, {}, {}, {}, {}
   local critical, powered = 0, now()
 

@@ -16,11 +16,10 @@ local new_prp = require "nvme.prp"
 local S = types.status
 
 local BATCH = 64        -- commands carried out together, at most
-local sqe_array, cqe_array = ffi.typeof("$[?]", types.sqe), ffi.typeof("$[?]", types.cqe)
 
 return function(ctl)
   local queue = { HOLD = -1, sq = {}, cq = {} }
-  local sqes, cqes = ffi.new(sqe_array, BATCH), ffi.new(cqe_array, BATCH)
+  local sqes, cqes = types.sqe_array(BATCH), types.cqe_array(BATCH)
   local prp = new_prp(ctl, sqes, BATCH)
   local slots, list = prp.slots, prp.list
   queue.prp, queue.slots = prp, slots

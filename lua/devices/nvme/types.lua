@@ -9,25 +9,30 @@ local ffi = require "ffi"
 
 local types = {}
 
--- Anonymous types rather than ffi.cdef: a reload may define them again.
+-- types.NAME, types.NAME_ptr and types.NAME_array. Not ffi.cdef: a reload may declare them again.
+local function declare(name, size, text)
+  types[name] = ffi.typeof(text)
+  types[name .. "_ptr"], types[name .. "_array"] = ffi.typeof(text .. " *"), ffi.typeof(text .. "[?]")
+  assert(ffi.sizeof(types[name]) == size, name)
+end
 
 -- Submission queue entry (§4.2).
-types.sqe = ffi.typeof [[struct {
+declare("sqe", 64, [[struct {
   uint8_t opcode, flags; uint16_t cid; uint32_t nsid;
   uint64_t reserved, metadata, prp1, prp2;
   uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
-}]]
+}]])
 
 -- Completion queue entry (§4.6). Bit 0 of status is the phase tag.
-types.cqe = ffi.typeof [[struct {
+declare("cqe", 16, [[struct {
   uint32_t result, reserved; uint16_t sq_head, sq_id, cid, status;
-}]]
+}]])
 
 -- Dataset management range (§6.7).
-types.range = ffi.typeof "struct { uint32_t attributes, blocks; uint64_t lba; }"
+declare("range", 16, "struct { uint32_t attributes, blocks; uint64_t lba; }")
 
 -- Identify controller (§5.15.2.3), up to the last field that is not zero.
-types.controller = ffi.typeof [[struct {
+declare("controller", 4096, [[struct {
   uint16_t vid, ssvid; char sn[20], mn[40], fr[8];
   uint8_t rab, ieee[3], cmic, mdts; uint16_t cntlid; uint32_t ver, rtd3r, rtd3e, oaes, ctratt;
   uint16_t rrls; uint8_t r1[9], cntrltype, fguid[16]; uint16_t crdt[3]; uint8_t r2[122];
@@ -37,42 +42,35 @@ types.controller = ffi.typeof [[struct {
   uint8_t fna, vwc; uint16_t awun, awupf; uint8_t nvscc, nwpc; uint16_t acwu, r4;
   uint32_t sgls, mnan; uint8_t r5[224]; char subnqn[256]; uint8_t r6[1024];
   struct { uint16_t mp; uint8_t r[30]; } psd[32]; uint8_t vendor[1024];
-} __attribute__((packed))]]
+} __attribute__((packed))]])
 
 -- Identify namespace (§5.15.2.1).
-types.namespace = ffi.typeof [[struct {
+declare("namespace", 4096, [[struct {
   uint64_t nsze, ncap, nuse; uint8_t nsfeat, nlbaf, flbas, mc, dpc, dps, nmic, rescap, fpi, dlfeat;
   uint8_t r1[70]; uint8_t nguid[16], eui64[8];
   struct { uint16_t ms; uint8_t lbads, rp; } lbaf[16]; uint8_t r2[3904];
-} __attribute__((packed))]]
+} __attribute__((packed))]])
 
 -- Error information log entry (§5.14.1.1).
-types.error = ffi.typeof [[struct {
+declare("error", 64, [[struct {
   uint64_t count; uint16_t sq_id, cid, status, location; uint64_t lba; uint32_t nsid;
   uint8_t vendor, transport, r1[2]; uint64_t command; uint16_t transport_specific; uint8_t r2[22];
-} __attribute__((packed))]]
+} __attribute__((packed))]])
 
 -- SMART / health information log (§5.14.1.2); 128-bit counters as pairs, low half first.
-types.smart = ffi.typeof [[struct {
+declare("smart", 512, [[struct {
   uint8_t critical; uint16_t temperature; uint8_t spare, spare_threshold, used, r1[26];
   uint64_t units_read[2], units_written[2], reads[2], writes[2], busy_minutes[2], power_cycles[2],
            power_on_hours[2], unsafe_shutdowns[2], media_errors[2], errors[2];
   uint32_t warning_minutes, critical_minutes; uint16_t sensor[8]; uint8_t r2[296];
-} __attribute__((packed))]]
+} __attribute__((packed))]])
 
 -- What the controller itself keeps while power is off.
-types.memory = ffi.typeof [[struct {
+declare("memory", 1272, [[struct {
   uint64_t magic, sectors_read, sectors_written, reads, writes, busy_ns, power_on_ns,
            power_cycles, unsafe_shutdowns, errors;
   uint32_t unclean, saved_set[8], saved[256], format[32];
-}]]
-
-for _, name in ipairs { "sqe", "cqe", "range", "controller", "namespace", "error", "smart", "memory" } do
-  types[name .. "_ptr"] = ffi.typeof("$ *", types[name])
-end
-assert(ffi.sizeof(types.sqe) == 64 and ffi.sizeof(types.cqe) == 16)
-assert(ffi.sizeof(types.controller) == 4096 and ffi.sizeof(types.namespace) == 4096)
-assert(ffi.sizeof(types.error) == 64 and ffi.sizeof(types.smart) == 512)
+}]])
 
 -- Status codes (§4.6.1): status code type times 256, plus status code.
 types.status = {
