@@ -18,7 +18,7 @@
 #define SIGNAL_GRACE	(16 * 1024 * 1024)
 /* Times a page of the host may be taken away again before it was used, without any progress. */
 #define MAX_FAULTS	64
-#define LIST_BATCH	16	/* pieces read from the host at a time */
+#define LIST_BATCH	8	/* pieces read from the host at a time */
 #define PRP_BATCH	32	/* PRP list entries read from the driver's memory at a time */
 
 /**
@@ -59,23 +59,39 @@ static const char *why_text(u32 why)
 	return "?";
 }
 
-/* Counts and tells a refusal; returns -EFAULT. @near is about the driver's memory or unknown. */
-static int refuse(struct transfer *t, u32 why, const struct dma_near *near)
+/*
+ * Counts and tells a refusal; returns -EFAULT. d->lock held, and released here: what a refusal needs
+ * of the stack is not to be paid for by every transfer.
+ */
+static noinline int refuse(struct transfer *t, u32 why, unsigned long flags)
+	__releases(&t->d->lock)
 {
 	struct pciem_dma *d = t->d;
-	unsigned long flags;
+	struct dma_near near = { };
+	u32 found;
 
+	if (why != PCIEM_DMA_NO_BUS_MASTER && why != PCIEM_DMA_BAD_USER_ADDRESS) {
+		found = pciem_dma_explain(d, t->bus, t->length, &near);
+		if (why == PCIEM_DMA_WILD)
+			why = found;
+	}
 	t->why = why;
-	spin_lock_irqsave(&d->lock, flags);
 	t->s->stats.dma_refused++;
 	spin_unlock_irqrestore(&d->lock, flags);
 	if (!__ratelimit(&d->refusals))
 		return -EFAULT;
 	dma_warn(d, "DMA refused: device %s %#llx+%llu: %s\n", t->write ? "writes" : "reads",
 		 t->bus, t->length, why_text(why));
-	if (near->known)
-		pciem_dma_print_near(d, near);
+	pciem_dma_print_near(d, &near);
 	return -EFAULT;
+}
+
+static int refuse_user(struct transfer *t)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&t->d->lock, flags);
+	return refuse(t, PCIEM_DMA_BAD_USER_ADDRESS, flags);
 }
 
 static bool allows(enum dma_data_direction dir, bool write)
@@ -83,38 +99,50 @@ static bool allows(enum dma_data_direction dir, bool write)
 	return dir == DMA_BIDIRECTIONAL || dir == (write ? DMA_FROM_DEVICE : DMA_TO_DEVICE);
 }
 
-/* May the rest of @t happen? d->lock held. On PCIEM_DMA_OK *@mp is the one mapping it lies in. */
-static u32 check(struct transfer *t, struct dma_mapping **mp, struct dma_near *near)
+/* May the rest of @t happen? d->lock held. On PCIEM_DMA_OK *@mp is the one mapping it lies in;
+ * PCIEM_DMA_WILD stands for whatever refuse() finds, if it is in none.
+ */
+static u32 check(struct transfer *t, struct dma_mapping **mp)
 {
 	struct dma_mapping *m;
-	u32 why = PCIEM_DMA_OK;
 
-	near->known = false;
 	if (!bus_master(t->s))
 		return PCIEM_DMA_NO_BUS_MASTER;
 	m = pciem_dma_floor(t->d, t->bus);
 	if (!m || t->bus > m->last || m->last - t->bus < t->length - 1)
-		return pciem_dma_explain(t->d, t->bus, t->length, near);
+		return PCIEM_DMA_WILD;
 	if (m->left)
-		why = PCIEM_DMA_STALE;
-	else if (!m->kaddr)
-		why = PCIEM_DMA_NOT_RAM;
-	else if (!allows(m->dir, t->write))
-		why = PCIEM_DMA_DIRECTION;
-	if (why != PCIEM_DMA_OK)
-		pciem_dma_remember(near, m, false);
+		return PCIEM_DMA_STALE;
+	if (!m->kaddr)
+		return PCIEM_DMA_NOT_RAM;
 	*mp = m;
-	return why;
+	return allows(m->dir, t->write) ? PCIEM_DMA_OK : PCIEM_DMA_DIRECTION;
 }
 
 /*
- * Copies without taking faults; returns the bytes not copied. The raw functions, since the checks
- * of copy_to_user() are about kernel objects that leak: here it is the driver that shows its memory
- * to its device, from whichever cache it took it.
+ * Copies words without taking faults; returns the words not copied. By eight bytes, which costs a
+ * processor nothing and is eight times as fast where it is emulated: the kernel's own copies choose
+ * single bytes when the processor claims to be good at that.
+ */
+static unsigned long copy_words(void *to, const void *from, unsigned long words)
+{
+	__uaccess_begin();
+	asm volatile("1:	rep movsq\n"
+		     "2:\n"
+		     _ASM_EXTABLE_UA(1b, 2b)
+		     : "+D" (to), "+S" (from), "+c" (words) : : "memory");
+	__uaccess_end();
+	return words;
+}
+
+/*
+ * Copies without taking faults; returns the bytes not copied. Not copy_to_user(), whose checks are
+ * about kernel objects that leak: here it is the driver that shows its memory to its device, from
+ * whichever cache it took it.
  */
 static unsigned long copy(struct transfer *t, char *mem, unsigned long n)
 {
-	unsigned long left = 0;
+	unsigned long words = n / 8, tail = n % 8, left;
 
 	if (t->kernel) {
 		memcpy(t->kernel, mem, n);
@@ -122,9 +150,15 @@ static unsigned long copy(struct transfer *t, char *mem, unsigned long n)
 	}
 	pagefault_disable();
 	if (t->write)
-		left = raw_copy_from_user(mem, t->user, n);
+		left = copy_words(mem, (__force void *)t->user, words);
 	else
-		left = raw_copy_to_user(t->user, mem, n);
+		left = copy_words((__force void *)t->user, mem, words);
+	if (left)
+		left = left * 8 + tail;
+	else if (tail && t->write)
+		left = raw_copy_from_user(mem + words * 8, t->user + words * 8, tail);
+	else if (tail)
+		left = raw_copy_to_user(t->user + words * 8, mem + words * 8, tail);
 	pagefault_enable();
 	return left;
 }
@@ -135,7 +169,6 @@ static long move_chunk(struct transfer *t)
 	struct pciem_dma *d = t->d;
 	unsigned long n = min_t(u64, t->length, CHUNK), flags;
 	struct dma_mapping *m = NULL;
-	struct dma_near near;
 	u32 why;
 
 	spin_lock_irqsave(&d->lock, flags);
@@ -143,13 +176,13 @@ static long move_chunk(struct transfer *t)
 		spin_unlock_irqrestore(&d->lock, flags);
 		return -ENODEV;
 	}
-	why = check(t, &m, &near);
-	if (why == PCIEM_DMA_OK) {
-		n -= copy(t, m->kaddr + (t->bus - m->start), n);
-		t->s->stats.dma_bytes += n;
-	}
+	why = check(t, &m);
+	if (why != PCIEM_DMA_OK)
+		return refuse(t, why, flags);
+	n -= copy(t, m->kaddr + (t->bus - m->start), n);
+	t->s->stats.dma_bytes += n;
 	spin_unlock_irqrestore(&d->lock, flags);
-	return why == PCIEM_DMA_OK ? n : refuse(t, why, &near);
+	return n;
 }
 
 /* Brings in the host's page that the copy stopped at. */
@@ -167,12 +200,11 @@ static int fault_in(struct transfer *t)
  */
 static int transfer(struct transfer *t)
 {
-	const struct dma_near unknown = { };
 	unsigned int faults = 0;
 	long n;
 
 	if (!t->kernel && !access_ok(t->user, t->length))
-		return refuse(t, PCIEM_DMA_BAD_USER_ADDRESS, &unknown);
+		return refuse_user(t);
 	for (;;) {
 		n = move_chunk(t);
 		if (n < 0)
@@ -188,7 +220,7 @@ static int transfer(struct transfer *t)
 			return 0;
 		faults = n ? 0 : faults + 1;
 		if (!n && (faults > MAX_FAULTS || fault_in(t)))
-			return refuse(t, PCIEM_DMA_BAD_USER_ADDRESS, &unknown);
+			return refuse_user(t);
 		if (fatal_signal_pending(current) ||
 		    (t->moved >= SIGNAL_GRACE && signal_pending(current)))
 			return -EINTR;

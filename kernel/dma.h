@@ -98,17 +98,17 @@ void pciem_dma_put(struct pciem_dma *d);			/* may sleep */
  */
 dma_addr_t pciem_dma_begin(struct pciem_dma *d, enum dma_kind kind, void *kaddr, u64 low_bits,
 			   size_t len, enum dma_data_direction dir);
-/* Ends one; d->lock held. False: there is none that this call may end. @memory: its kaddr and size
- * are stored, for the caller to free. *@wrong: what is wrong with the call, or NULL; then *@near.
+/* Ends one; d->lock held. False: there is none that this call may end. Else its @kaddr and @size are
+ * stored, for the caller to free. *@wrong: what is wrong with the call, or NULL.
  */
 bool pciem_dma_end(struct pciem_dma *d, enum dma_kind kind, u64 bus, size_t len,
-		   enum dma_data_direction dir, void **kaddr, size_t *size, const char **wrong,
-		   struct dma_near *near);
+		   enum dma_data_direction dir, void **kaddr, size_t *size, const char **wrong);
 /* The mapping with the highest start not above @bus, or NULL; d->lock held. */
 struct dma_mapping *pciem_dma_floor(struct pciem_dma *d, u64 bus);
-/* Why [bus, bus + len), which is not within one mapping, is refused; d->lock held. */
+/* Why [bus, bus + len) is refused, given that it is not within one mapping; d->lock held. Stores the
+ * mapping that it is about, if there is one: what lies there, or lay there, or is nearest.
+ */
 enum pciem_dma_why pciem_dma_explain(struct pciem_dma *d, u64 bus, u64 len, struct dma_near *near);
-void pciem_dma_remember(struct dma_near *near, const struct dma_mapping *m, bool ended);
 /* The driver is gone: what it left translates no more. Says how much that is. */
 void pciem_dma_leave(struct pciem_dma *d);
 /* One message about @near, with the call sites if they are recorded. */

@@ -266,14 +266,13 @@ static bool streaming(enum dma_kind kind)
 }
 
 bool pciem_dma_end(struct pciem_dma *d, enum dma_kind kind, u64 bus, size_t len,
-		   enum dma_data_direction dir, void **kaddr, size_t *size, const char **wrong,
-		   struct dma_near *near)
+		   enum dma_data_direction dir, void **kaddr, size_t *size, const char **wrong)
 {
 	struct dma_mapping *m = pciem_dma_floor(d, bus);
 
+	*wrong = NULL;
 	if (!m || m->start != bus) {
 		*wrong = "unmaps what is not mapped";
-		pciem_dma_explain(d, bus, len, near);
 		return false;
 	}
 	if (m->kind != kind)
@@ -282,8 +281,6 @@ bool pciem_dma_end(struct pciem_dma *d, enum dma_kind kind, u64 bus, size_t len,
 		*wrong = "unmaps with the wrong length";
 	else if (m->dir != dir)
 		*wrong = "unmaps with the wrong direction";
-	if (*wrong)
-		pciem_dma_remember(near, m, false);
 	/* Memory and its mapping end together: a call that is not for memory leaves it be. */
 	if (m->kind != kind && !(streaming(m->kind) && streaming(kind)))
 		return false;
@@ -297,7 +294,7 @@ bool pciem_dma_end(struct pciem_dma *d, enum dma_kind kind, u64 bus, size_t len,
 	return true;
 }
 
-void pciem_dma_remember(struct dma_near *near, const struct dma_mapping *m, bool ended)
+static void remember(struct dma_near *near, const struct dma_mapping *m, bool ended)
 {
 	*near = (struct dma_near){
 		.known = true, .ended = ended, .kind = m->kind, .dir = m->dir,
@@ -348,16 +345,16 @@ enum pciem_dma_why pciem_dma_explain(struct pciem_dma *d, u64 bus, u64 len, stru
 		return PCIEM_DMA_WILD;
 	live = nearest(d, bus, last);
 	if (live && live->left && !distance(live, bus, last)) {
-		pciem_dma_remember(near, live, false);
+		remember(near, live, false);
 		return PCIEM_DMA_STALE;
 	}
 	ended = find_ended(d, bus, last);
 	if (ended && !(live && !distance(live, bus, last))) {
-		pciem_dma_remember(near, ended, true);
+		remember(near, ended, true);
 		return PCIEM_DMA_STALE;
 	}
 	if (live)
-		pciem_dma_remember(near, live, false);
+		remember(near, live, false);
 	if (live && distance(live, bus, last) <= DMA_GUARD)
 		return PCIEM_DMA_BOUNDS;
 	/* What was handed out once and is forgotten since. */
@@ -381,7 +378,7 @@ void pciem_dma_leave(struct pciem_dma *d)
 			continue;
 		m->left = true;
 		if (!n++)
-			pciem_dma_remember(&near, m, false);
+			remember(&near, m, false);
 	}
 	count_live(d, -(int)n);
 	spin_unlock_irqrestore(&d->lock, flags);

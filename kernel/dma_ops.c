@@ -22,28 +22,41 @@ static struct pciem_dma *dma_of(struct device *dev)
 
 /* ---- mappings ----------------------------------------------------------------------------------- */
 
+static dma_addr_t map_locked(struct pciem_dma *d, enum dma_kind kind, void *kaddr,
+			     phys_addr_t phys, size_t len, enum dma_data_direction dir)
+{
+	u64 low_bits = phys & (dma_get_min_align_mask(d->dev) | ~PAGE_MASK);
+
+	return pciem_dma_begin(d, kind, kaddr, low_bits, len, dir);
+}
+
 static dma_addr_t map(struct device *dev, enum dma_kind kind, void *kaddr, phys_addr_t phys,
 		      size_t len, enum dma_data_direction dir)
 {
 	struct pciem_dma *d = dma_of(dev);
-	u64 low_bits = phys & (dma_get_min_align_mask(dev) | ~PAGE_MASK);
 	unsigned long flags;
 	dma_addr_t bus;
 
 	spin_lock_irqsave(&d->lock, flags);
-	bus = pciem_dma_begin(d, kind, kaddr, low_bits, len, dir);
+	bus = map_locked(d, kind, kaddr, phys, len, dir);
 	spin_unlock_irqrestore(&d->lock, flags);
 	return bus;
 }
 
-static void tell_mistake(struct pciem_dma *d, const char *wrong, u64 bus, size_t len,
-			 const struct dma_near *near)
+/* Tells a mistake of the driver; d->lock held, and released here, as in dma.c's refuse(). */
+static noinline void tell_mistake(struct pciem_dma *d, const char *wrong, u64 bus, size_t len,
+				  unsigned long flags)
+	__releases(&d->lock)
 {
+	struct dma_near near;
+
+	pciem_dma_explain(d, bus, len, &near);
+	spin_unlock_irqrestore(&d->lock, flags);
 	if (!__ratelimit(&d->mistakes))
 		return;
 	dma_warn(d, "driver %s %s: %#llx+%zu (%s)\n", d->driver, wrong, bus, len,
 		 dev_name(d->dev));
-	pciem_dma_print_near(d, near);
+	pciem_dma_print_near(d, &near);
 }
 
 /* Returns whether there was a mapping to end; then its memory in *@kaddr, *@size. */
@@ -51,16 +64,16 @@ static bool unmap_memory(struct device *dev, enum dma_kind kind, u64 bus, size_t
 			 enum dma_data_direction dir, void **kaddr, size_t *size)
 {
 	struct pciem_dma *d = dma_of(dev);
-	const char *wrong = NULL;
-	struct dma_near near;
 	unsigned long flags;
+	const char *wrong;
 	bool ended;
 
 	spin_lock_irqsave(&d->lock, flags);
-	ended = pciem_dma_end(d, kind, bus, len, dir, kaddr, size, &wrong, &near);
-	spin_unlock_irqrestore(&d->lock, flags);
+	ended = pciem_dma_end(d, kind, bus, len, dir, kaddr, size, &wrong);
 	if (wrong)
-		tell_mistake(d, wrong, bus, len, &near);
+		tell_mistake(d, wrong, bus, len, flags);
+	else
+		spin_unlock_irqrestore(&d->lock, flags);
 	return ended;
 }
 
@@ -73,52 +86,76 @@ static void unmap(struct device *dev, enum dma_kind kind, u64 bus, size_t len,
 	unmap_memory(dev, kind, bus, len, dir, &kaddr, &size);
 }
 
-static int op_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
-		     enum dma_data_direction dir, unsigned long attrs)
-{
-	struct scatterlist *sg, *done;
-	int i, j;
-
-	for_each_sg(sgl, sg, nents, i) {
-		sg->dma_address = map(dev, DMA_SG, sg_virt(sg), sg_phys(sg), sg->length, dir);
-		if (sg->dma_address == DMA_MAPPING_ERROR)
-			break;
-		sg_dma_len(sg) = sg->length;
-	}
-	if (i == nents)
-		return nents;
-	for_each_sg(sgl, done, i, j)
-		unmap(dev, DMA_SG, done->dma_address, done->length, dir);
-	return -ENOMEM;
-}
+/* Elements of a scatterlist that are mapped or unmapped under one hold of the lock. */
+#define SG_BATCH	16
 
 static void op_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			enum dma_data_direction dir, unsigned long attrs)
 {
+	struct pciem_dma *d = dma_of(dev);
+	const char *wrong;
 	struct scatterlist *sg;
+	unsigned long flags;
+	void *kaddr;
+	size_t size;
 	int i;
 
-	for_each_sg(sgl, sg, nents, i)
-		unmap(dev, DMA_SG, sg_dma_address(sg), sg_dma_len(sg), dir);
+	spin_lock_irqsave(&d->lock, flags);
+	for_each_sg(sgl, sg, nents, i) {
+		pciem_dma_end(d, DMA_SG, sg_dma_address(sg), sg_dma_len(sg), dir, &kaddr, &size,
+			      &wrong);
+		if (!wrong && (i + 1) % SG_BATCH)
+			continue;
+		if (wrong)
+			tell_mistake(d, wrong, sg_dma_address(sg), sg_dma_len(sg), flags);
+		else
+			spin_unlock_irqrestore(&d->lock, flags);
+		spin_lock_irqsave(&d->lock, flags);
+	}
+	spin_unlock_irqrestore(&d->lock, flags);
+}
+
+static int op_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+		     enum dma_data_direction dir, unsigned long attrs)
+{
+	struct pciem_dma *d = dma_of(dev);
+	struct scatterlist *sg;
+	unsigned long flags;
+	int i;
+
+	spin_lock_irqsave(&d->lock, flags);
+	for_each_sg(sgl, sg, nents, i) {
+		sg->dma_address = map_locked(d, DMA_SG, sg_virt(sg), sg_phys(sg), sg->length, dir);
+		if (sg->dma_address == DMA_MAPPING_ERROR)
+			break;
+		sg_dma_len(sg) = sg->length;
+		if ((i + 1) % SG_BATCH)
+			continue;
+		spin_unlock_irqrestore(&d->lock, flags);
+		spin_lock_irqsave(&d->lock, flags);
+	}
+	spin_unlock_irqrestore(&d->lock, flags);
+	if (i == nents)
+		return nents;
+	op_unmap_sg(dev, sgl, i, dir, attrs);
+	return -ENOMEM;
 }
 
 /* Memory is coherent on x86: there is nothing to do but to see that the driver means a mapping. */
 static void op_sync(struct device *dev, dma_addr_t bus, size_t len, enum dma_data_direction dir)
 {
 	struct pciem_dma *d = dma_of(dev);
-	struct dma_near near;
 	struct dma_mapping *m;
 	unsigned long flags;
-	bool bad;
 
+	if (!len)
+		return;
 	spin_lock_irqsave(&d->lock, flags);
 	m = pciem_dma_floor(d, bus);
-	bad = len && (!m || bus > m->last || m->last - bus < len - 1);
-	if (bad)
-		pciem_dma_explain(d, bus, len, &near);
-	spin_unlock_irqrestore(&d->lock, flags);
-	if (bad)
-		tell_mistake(d, "syncs what is not mapped", bus, len, &near);
+	if (!m || bus > m->last || m->last - bus < len - 1)
+		tell_mistake(d, "syncs what is not mapped", bus, len, flags);
+	else
+		spin_unlock_irqrestore(&d->lock, flags);
 }
 
 static void op_sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
