@@ -305,10 +305,11 @@ static int l_ptr(lua_State *L)
 /* core.ffi_lib(ffi): the namespace with this library's functions */
 static int l_ffi_lib(lua_State *L)
 {
+	void *program = dlopen(NULL, RTLD_LAZY);
 	Dl_info self;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
-	if (dlsym(RTLD_DEFAULT, "mb_device_new") || !dladdr((void *)l_ffi_lib, &self)) {
+	if (!program || dlsym(program, "mb_device_new") || !dladdr((void *)l_ffi_lib, &self)) {
 		lua_getfield(L, 1, "C");	/* linked into the program */
 		return 1;
 	}

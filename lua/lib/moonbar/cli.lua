@@ -65,11 +65,15 @@ local function cores(devices)
   return list
 end
 
+local function free_all(devices)
+  for _, dev in ipairs(devices) do dev:free() end
+end
+
 -- Drivers see an orderly removal and may still talk to the device meanwhile.
 local function stop_all(devices, bus)
   for _, dev in ipairs(devices) do dev:stop() end
   if bus:match("^pciem") then core.loop(cores(devices)) end
-  for _, dev in ipairs(devices) do dev.core:free() end
+  free_all(devices)
 end
 
 local function serve_with_prompt(devices, prompt)
@@ -94,10 +98,6 @@ local function serve(devices)
     return 1
   end
   return 0
-end
-
-local function free_all(devices)
-  for _, dev in ipairs(devices) do dev.core:free() end
 end
 
 function cli.run(request)
@@ -155,14 +155,12 @@ function cli.eval(request)
   local devices = load_all(files)
   if not devices then return 2 end
   if not attach_all(devices, "sim:stepped") then return 1 end
-  local env = setmetatable({ driver = mb.driver, mb = mb }, { __index = _G })
-  for _, dev in ipairs(devices) do env[dev.name] = dev.model end
   local chunk, why = loadstring(request.code, "=(command line)")
   if not chunk then
     complain("%s", why)
     return 2
   end
-  local ok, message = xpcall(setfenv(chunk, env), debug.traceback)
+  local ok, message = xpcall(setfenv(chunk, mb.script_env()), debug.traceback)
   free_all(devices)
   if not ok then
     complain("%s", tostring(message))
