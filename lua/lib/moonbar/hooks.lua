@@ -86,34 +86,54 @@ local function make_take(ctx, reg)
   return function() return call32[0] end
 end
 
-local function write_closure(ctx, reg, i)
-  local hook, dev, access = reg.write, ctx.model, make_access(ctx, reg, i)
-  local take, put = make_take(ctx, reg), make_put(ctx, reg, "write")
+-- The JIT compiles a closure per function in the source, not per closure: rows that shared one would share
+-- a trace, and each access would search it for its row. So every row's closure is made from a copy of its
+-- maker, which therefore has arguments only and no upvalues.
+local function fresh(maker)
+  return loadstring(string.dump(maker))
+end
+
+local function write_maker(hook, dev, take, put, access, i, nothing, keep, store, dropped)
   return function()
     local v = hook(dev, take(), access, i)
-    if v == nil then return KEEP end
-    if v == drop then return DROP end
+    if v == nil then return keep end
+    if v == nothing then return dropped end
     put(v)
-    return STORE
+    return store
   end
 end
 
-local function read_closure(ctx, reg, i)
-  local hook, dev, access = reg.read, ctx.model, make_access(ctx, reg, i)
-  local take, put = make_take(ctx, reg), make_put(ctx, reg, "read")
+local function read_maker(hook, dev, take, put, access, i, keep)
   return function()
     local v = hook(dev, take(), access, i)
     if v ~= nil then put(v) end
-    return KEEP
+    return keep
   end
 end
 
-local function doorbell_closure(ctx, reg, i)
-  local hook, dev, access = reg.doorbell, ctx.model, make_access(ctx, reg, i)
-  local take = make_take(ctx, reg)
+local function doorbell_maker(hook, dev, take, access, i, keep)
   return function()
     hook(dev, take(), i, access)
-    return KEEP
+    return keep
+  end
+end
+
+-- row → closure, of one register; its elements run the same code for another index and share the copy.
+local function add_closures(ctx, reg, reads, writes)
+  local dev = ctx.model
+  local read = reg.read and fresh(read_maker)
+  local write = reg.write and fresh(write_maker)
+  local doorbell = reg.doorbell and fresh(doorbell_maker)
+  for i = 0, (read or write or doorbell) and reg.count - 1 or -1 do
+    local row, access, take = reg.rows[i], make_access(ctx, reg, i), make_take(ctx, reg)
+    if read then
+      reads[row] = read(reg.read, dev, take, make_put(ctx, reg, "read"), access, i, KEEP)
+    end
+    if doorbell then
+      writes[row] = doorbell(reg.doorbell, dev, take, access, i, KEEP)
+    elseif write then
+      writes[row] = write(reg.write, dev, take, make_put(ctx, reg, "write"), access, i, drop, KEEP, STORE, DROP)
+    end
   end
 end
 
@@ -149,26 +169,21 @@ end
 -- Make ctx.reads and ctx.writes, row → closure, for ctx.def: at load and at every reload.
 function M.build(ctx)
   local reads, writes = {}, {}
-  for _, reg in ipairs(ctx.def.regs) do
-    for i = 0, reg.count - 1 do
-      local row = reg.rows[i]
-      if reg.read then reads[row] = read_closure(ctx, reg, i) end
-      if reg.doorbell then writes[row] = doorbell_closure(ctx, reg, i)
-      elseif reg.write then writes[row] = write_closure(ctx, reg, i) end
-    end
-  end
+  for _, reg in ipairs(ctx.def.regs) do add_closures(ctx, reg, reads, writes) end
   ctx.reads, ctx.writes = reads, writes
 end
 
 -- The function for core.device().
 function M.door(ctx)
   local WRITE, READ = lib.event.write, lib.event.read
-  return function(event, row)
+  local function door(event, row)
     errors.current = ctx
     if event == WRITE then return ctx.writes[row]() end
     if event == READ then return ctx.reads[row]() end
     return others(ctx, event, row)
   end
+  jit.off(door)                 -- interpreted, it goes straight to the row's own trace
+  return door
 end
 
 -- Where struct mb_call is, once the userdata exists.
