@@ -31,7 +31,8 @@ describe("the bus", function()
   end)
 
   it("keeps the order of writes across registers and drops none", function()
-    local _, t = device([[ a = { 0, rw, array = {8}, write = function(dev, v, access, i) seen[#seen + 1] = i * 1000 + v end },
+    local _, t = device([[ a = { 0, rw, array = {8},
+        write = function(dev, v, access, i) seen[#seen + 1] = i * 1000 + v end },
       d = { 0x100, doorbell = function(dev, v) seen[#seen + 1] = 9000 + v end }, ]], head)
     local expect = {}
     for n = 0, 499 do
@@ -89,7 +90,8 @@ bar(0, 16) { a = { 0, rw, write = function(dev, v) return v * 2 end } }]]))
   end)
 
   it("can be reached from inside a hook of the same device", function()
-    local dev, t = device([[ a = { 0, rw, write = function(dev, v) local old = v; seen.t.b = v + 1; return old + dev.b end },
+    local dev, t = device([[ a = { 0, rw, write = function(dev, v) local old = v
+        seen.t.b = v + 1; return old + dev.b end },
       b = { 4, rw, write = function(dev, v) return v * 10 end }, ]], head)
     seen.t = t
     t.a = 3
@@ -110,7 +112,8 @@ describe("a driver", function()
   it("is helped with names", function()
     local _, t = device "status = { 0, { busy = rw(0) } }, a = { 8, rw, array = {2} },"
     local function message(f) return select(2, pcall(f)) end
-    assert.matches("bus_spec.lua:%d+: t has no register 'stauts'; did you mean 'status'", message(function() return t.stauts end))
+    assert.matches("bus_spec.lua:%d+: t has no register 'stauts'; did you mean 'status'",
+      message(function() return t.stauts end))
     assert.matches("has no field 'bsy'; did you mean 'busy'", message(function() return t.status.bsy end))
     assert.matches("a%[2%]: the array has 2 elements, 0 to 1", message(function() return t.a[2] end))
     assert.matches("a is an array; right would be a%[0%]", message(function() t.a = 1 end))
@@ -155,7 +158,8 @@ describe("a driver", function()
   end)
 
   it("waits on the clock of its bus", function()
-    local dev, t = device([[ go = { 0, rw, write = function(dev, v) after(v, "done") end }, done = { 4, { f = ro(0) }, vector = 0 }, ]],
+    local dev, t = device([[ go = { 0, rw, write = function(dev, v) after(v, "done") end },
+      done = { 4, { f = ro(0) }, vector = 0 }, ]],
       "function event.done(dev) raise 'done.f' end")
     t.go = 3000
     assert.same({ nil, "no interrupt on vector 0 within 2 us" }, { t:wait_irq(0, 2000) })
@@ -204,7 +208,8 @@ bar(0, 64*KiB) {
       "0x0000 +m +answered from masks +masks\n", "0x0004 +w +answered from masks +masks, then posted to Lua",
       "0x0008 +s +answered from masks +waits for Lua", "0x000c +r +waits for Lua +masks\n",
       "0x2000 +d%[0%.%.3%] +answered from masks +posted to Lua", "0x1000 +%(ram%) +no trap +no trap",
-      "0x2800 +%(ram%) +answered as memory", "the page at 0x2000 of BAR 0 is not mapped: register d %(.-:6%) is on it" } do
+      "0x2800 +%(ram%) +answered as memory",
+      "the page at 0x2000 of BAR 0 is not mapped: register d %(.-:6%) is on it" } do
       assert.matches(line, report .. "\n")
     end
     assert.is_nil(mb.devices.t)

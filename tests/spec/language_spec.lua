@@ -24,7 +24,8 @@ local head = 'local seen = require "seen"\n'
 
 describe("values", function()
   it("are numbers to 32 bits and uint64_t above", function()
-    local dev, t = device [[ a = { 0, rw, width = 8 }, b = { 2, rw, width = 16 }, c = { 4, rw }, d = { 8, rw, width = 64 }, ]]
+    local dev, t = device [[ a = { 0, rw, width = 8 }, b = { 2, rw, width = 16 }, c = { 4, rw },
+      d = { 8, rw, width = 64 }, ]]
     t.a, t.b, t.c, t.d = 0x12, 0x3456, 0x89abcdef, 0x123456789abcdef0ULL
     assert.equals(0x12, dev.model.a)
     assert.equals(0x3456, dev.model.b)
@@ -36,7 +37,8 @@ describe("values", function()
   end)
 
   it("are reduced to the width", function()
-    local dev = device [[ a = { 0, rw, width = 8 }, c = { 4, rw }, d = { 8, rw, width = 64 }, f = { 16, { x = rw(6, 4) } }, ]]
+    local dev = device [[ a = { 0, rw, width = 8 }, c = { 4, rw }, d = { 8, rw, width = 64 },
+      f = { 16, { x = rw(6, 4) } }, ]]
     local m = dev.model
     m.a, m.c = 0x1ff, bit.bnot(0)
     assert.equals(0xff, m.a)
@@ -143,8 +145,10 @@ describe("hooks", function()
     local _, t = device([[
       a = { 0, w1c, 0xff, write = function(dev, v, access)
         seen.a = { v, access.old, access.raw, access.index, access.name } end },
-      b = { 0x10, rw, array = {4, stride = 8}, write = function(dev, v, access, i) seen.b = { v, i, access.index } end },
-      d = { 0x40, rw, width = 64, write = function(dev, v, access) seen.d = { v, access.old, access.raw } end }, ]], head)
+      b = { 0x10, rw, array = {4, stride = 8},
+        write = function(dev, v, access, i) seen.b = { v, i, access.index } end },
+      d = { 0x40, rw, width = 64,
+        write = function(dev, v, access) seen.d = { v, access.old, access.raw } end }, ]], head)
     t.a = 0x0f
     assert.same({ 0xf0, 0xff, 0x0f, 0, "a" }, seen.a)
     t.b[3] = 77
@@ -195,8 +199,10 @@ describe("hooks", function()
 
   it("ring doorbells, with the index", function()
     local dev, t = device([[
-      sq = { 0x1000, "tail", doorbell = function(dev, v, i) seen[#seen + 1] = ("sq%d=%d"):format(i, v) end, array = {3, stride = 8} },
-      cq = { 0x1004, doorbell = function(dev, v, i) seen[#seen + 1] = ("cq%d=%d"):format(i, v) end, array = {3, stride = 8} }, ]], head)
+      sq = { 0x1000, "tail", doorbell = function(dev, v, i) seen[#seen + 1] = ("sq%d=%d"):format(i, v) end,
+        array = {3, stride = 8} },
+      cq = { 0x1004, doorbell = function(dev, v, i) seen[#seen + 1] = ("cq%d=%d"):format(i, v) end,
+        array = {3, stride = 8} }, ]], head)
     t.sq[0], t.cq[2], t.sq[1] = 5, 6, 7
     table.sort(seen)
     assert.same({ "cq2=6", "sq0=5", "sq1=7" }, seen)
@@ -216,12 +222,13 @@ describe("hooks", function()
     assert.matches("^t: a, write hook: /.-:4: broken; the write is kept", said)
     assert.equals(select(2, said:gsub("broken", "")), 1)
     assert.equals(9, t.b)
-    assert.matches("^t: b, read hook: /.-:5: attempt to index local 'x' %(a nil value%); the driver reads the stored value",
-      support.take_said())
+    assert.matches("^t: b, read hook: /.-:5: attempt to index local 'x' %(a nil value%); "
+      .. "the driver reads the stored value", support.take_said())
     t.c = 1
     assert.matches("c, write hook: /.-:6: t has no register 'nothing'", support.take_said())
     t.d = 1
-    assert.matches("d: a write hook returns a number, drop or nothing; this one returned a string", support.take_said(), 1, true)
+    assert.matches("d: a write hook returns a number, drop or nothing; this one returned a string",
+      support.take_said(), 1, true)
     assert.equals(1, t.d)
   end)
 
@@ -253,7 +260,8 @@ describe("guest errors", function()
 
   it("and unimplemented are words as well", function()
     local _, t = device [[ a = { 0, rw, write = function(dev, v)
-        if v == 1 then guest_error("no %d today", v) elseif v == 2 then unimplemented "mode 2" else log("got %d", v) end
+        if v == 1 then guest_error("no %d today", v) elseif v == 2 then unimplemented "mode 2"
+        else log("got %d", v) end
       end }, ]]
     for _ = 1, 2 do t.a = 1 t.a = 2 t.a = 3 end
     local said = support.take_said()
@@ -272,7 +280,8 @@ function event.again(dev, n) seen[#seen + 1] = now(); if n > 1 then after(10, "a
     many = { 4, rw, write = function(dev, v) after(10, "again", v) end },
     stop = { 8, rw, write = function(dev, v) seen.cancelled = cancel(v == 0 and state.handle or "tick") end },
     bad = { 12, rw, write = function(dev, v)
-      if v == 0 then after(1, "tock") elseif v == 1 then after(-1, "tick") else after(1, "tick", dev.go, function() end) end end }, ]]
+      if v == 0 then after(1, "tock") elseif v == 1 then after(-1, "tick")
+      else after(1, "tick", dev.go, function() end) end end }, ]]
 
   it("run on the stepped clock, in order", function()
     local _, t = device(rows, more)
@@ -320,7 +329,8 @@ describe("interrupts", function()
     st = { 0, ro, { a = ro(0), b = ro(1) }, vector = 1, enable = "en" },
     en = { 4, rw, { a = rw(0), b = rw(1) } },
     ack = { 8, w1c "st" },
-    set = { 12, rw, write = function(dev, v) if v == 9 then raise(2) elseif v == 8 then raise(7) else raise(v == 1 and "st.b" or "st.a") end end },
+    set = { 12, rw, write = function(dev, v) if v == 9 then raise(2) elseif v == 8 then raise(7)
+      else raise(v == 1 and "st.b" or "st.a") end end },
     hold = { 16, rw, write = function(dev, v) level(3, v == 1); seen.mode = irq_mode() end }, ]]
 
   it("are a level of status and enable for INTx", function()
@@ -363,13 +373,12 @@ describe("interrupts", function()
   end)
 
   it("go by MSI-X, its table in the last page of the BAR", function()
-    local dev = support.load('device "x" { id = "1:2", msix = 70 }\nbar(0, 16*KiB) { r = { 0, rw, write = function(_, v) raise(v) end } }')
-    assert.is_nil(dev)
-    dev = assert(support.load('device "x" { id = "0001:0002", msix = 70 }\nbar(0, 16*KiB) { r = { 0, rw, write = function(_, v) raise(v) end } }'))
+    local dev = assert(support.load [[device "x" { id = "0001:0002", msix = 70 }
+      bar(0, 16*KiB) { r = { 0, rw, write = function(_, v) raise(v) end } }]])
     local _, t = support.start(dev)
     assert.equals(70, t:enable "msix")
     local at = t:find_cap(0x11)
-    assert.equals(0x3000 - 0x1000, bit.band(t:config_read(at + 4, 4), 0xfffffff8) - 0x1000)
+    assert.equals(0x3000, t:config_read(at + 4, 4))
     t.r = 69
     assert.equals(1, t:irq_take(69))
     assert.equals(0, t:irq_take(0))
@@ -464,7 +473,8 @@ bar(0, size) { a = { 0, ro, fast and 1 or 0 }, b = { 4, const, #name } }
   end)
   it("understand sizes", function()
     local parse = require("moonbar.numbers").parse
-    assert.same({ 4096, 2 ^ 30, 256, 1.5 * 2 ^ 40, 10 }, { parse "4k", parse "1G", parse "0x100", parse "1.5TiB", parse "10" })
+    assert.same({ 4096, 2 ^ 30, 256, 1.5 * 2 ^ 40, 10 },
+      { parse "4k", parse "1G", parse "0x100", parse "1.5TiB", parse "10" })
     assert.is_nil(parse "ten")
   end)
 end)
@@ -485,7 +495,8 @@ describe("memory", function()
     assert.equals("hello", b:at(4):string(5))
     for _, f in ipairs { function() b:u32(13) end, function() b:at(0, 17) end, function() b:at(17, 0) end,
       function() b:at(-1, 1) end, function() b:u8(16, 0) end, function() b:set(("x"):rep(17)) end,
-      function() b:at(2 ^ 53, 1) end, function() b:at(0, 0xffffffffffffffffULL) end, function() memory.buffer(0) end } do
+      function() b:at(2 ^ 53, 1) end, function() b:at(0, 0xffffffffffffffffULL) end,
+      function() memory.buffer(0) end } do
       assert.has_error(f)
     end
     assert.equals(0, #b:at(16, 0))
@@ -498,7 +509,8 @@ describe("memory", function()
     local text = head .. ([[device "t" { id = "1234:5678" }
 local st = store(%q, 64*KiB)
 bar(0, 4096) { go = { 0, rw, write = function(dev, v)
-  if v == 0 then st:discard(0, 4096) else st:at(8, 4):u32(0, v); seen.flushed = st:flush() end; seen.v = st:at(8):u32(0) end } }
+  if v == 0 then st:discard(0, 4096) else st:at(8, 4):u32(0, v); seen.flushed = st:flush() end
+  seen.v = st:at(8):u32(0) end } }
 ]]):format(path)
     local dev, list = support.load(text)
     assert(dev, list and mb.mistakes_text(list))
@@ -517,14 +529,16 @@ bar(0, 4096) { go = { 0, rw, write = function(dev, v)
   end)
 
   it("in a BAR is the driver's and the device's", function()
-    local dev, t = device([[ r = { 0, rw, write = function(dev, v) local b = buf:at(0x1000 + v, 4); seen.v = b:u32(0); b:u32(0, 0x77) end }, ]],
+    local dev, t = device([[ r = { 0, rw, write = function(dev, v) local b = buf:at(0x1000 + v, 4)
+      seen.v = b:u32(0); b:u32(0, 0x77) end }, ]],
       head .. "local buf = ram(0x1000, 4096)")
     t:bus_write(0, 0x1010, 4, 0xabcd)
     t.r = 0x10
     assert.equals(0xabcd, seen.v)
     assert.equals(0x77, t:bus_read(0, 0x1010, 4))
     t.r = 4093
-    assert.matches("guest error: r, write hook: 4 bytes at 0x1ffd are outside the 4 KiB at 0x1000", support.take_said(), 1, true)
+    assert.matches("guest error: r, write hook: 4 bytes at 0x1ffd are outside the 4 KiB at 0x1000",
+      support.take_said(), 1, true)
     assert.is_truthy(dev)
   end)
 end)
@@ -566,7 +580,8 @@ return { twice = function(v) return band(v * own, 0xff) end, start = 1*KiB } ]])
 local buf = ram(0x100, 16)
 function event.later(dev, n) dev.b = n * %d end
 bar(0, 4096) { a = { 0, rw, write = function(dev, v) state.n = (state.n or 0) + 1; return v + %d end },
-  b = { 4, rw, write = function() after(10, "later", 1) end }, c = { 8, ro, 0 }, n = { 12, ro, read = function() return state.n end } } ]]
+  b = { 4, rw, write = function() after(10, "later", 1) end }, c = { 8, ro, 0 },
+  n = { 12, ro, read = function() return state.n end } } ]]
     local path = os.tmpname()
     local function write(s)
       local f = assert(io.open(path, "w"))
@@ -591,7 +606,7 @@ bar(0, 4096) { a = { 0, rw, write = function(dev, v) state.n = (state.n or 0) + 
     write(text:format(300, 20) .. " oops(")
     local ok, list = dev:reload()
     assert.is_nil(ok)
-    assert.matches(":5: not Lua", mb.mistakes_text(list))
+    assert.matches(":6: not Lua", mb.mistakes_text(list))
     t.a = 1
     assert.equals(11, t.a)
     write((text:format(400, 30):gsub("c = { 8", "d = { 0x10, rw, 5 }, c = { 0x20")))

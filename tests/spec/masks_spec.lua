@@ -125,7 +125,8 @@ describe("access words", function()
 
     if word ~= "const" and word ~= "rsvd" then
       it(word .. " as an alias", function()
-        local dev, t = support.device(("r = { 0x10, rw, 0xa5, width = 8 }, a = { 0x20, %s \"r\", width = 8 },"):format(word))
+        local dev, t = support.device(("r = { 0x10, rw, 0xa5, width = 8 }, a = { 0x20, %s 'r', width = 8 },")
+          :format(word))
         local o = Oracle.new(8, uniform(8, word), 0xa5)
         for _, v in ipairs(patterns) do
           t:write("a", v)
@@ -170,7 +171,8 @@ describe("access words", function()
         local size = ({ 1, 2, 4, 8 })[random(4)]
         local from = random(0, offset + 2)
         local write = random(2) == 1
-        local value = bit.bor(bit.lshift(0ULL + random(0, 2 ^ 31 - 1), 33), 0ULL + random(0, 2 ^ 31 - 1) * 4 + random(0, 3))
+        local value = bit.bor(bit.lshift(0ULL + random(0, 2 ^ 31 - 1), 33),
+          0ULL + random(0, 2 ^ 31 - 1) * 4 + random(0, 3))
         if random(4) == 1 then value = bit.bnot(0ULL) end
         local expect = bit.bnot(0ULL)                   -- what no register answers reads as ones
         for _, x in ipairs(oracles) do

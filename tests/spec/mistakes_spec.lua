@@ -14,7 +14,8 @@ local cases = {
   { "an unknown word", row "a = { 0, rww },", 3, nil, "unknown word 'rww'; did you mean 'rw'?" },
   { "an unknown word as a field", row "a = { 0, { f = rww(7) } },", 3, nil,
     "unknown word 'rww'; did you mean 'rw'?" },
-  { "an unknown word in a hook that never ran", row "a = { 0, rw,\n write = function(dev) aftr(1, 'x') end },", 4, nil,
+  { "an unknown word in a hook that never ran",
+    row "a = { 0, rw,\n write = function(dev) aftr(1, 'x') end },", 4, nil,
     "unknown word 'aftr'; did you mean 'after'?" },
   { "a global that is assigned", "count = 0\n" .. row "a = { 0, rw },", 2, nil,
     "assignment to the global 'count'; right would be local count = …" },
@@ -123,7 +124,8 @@ local cases = {
     "enable = \"mask\": there is no such register" },
   { "an enable without a vector", row "m = { 4, rw },\na = { 0, ro, enable = 'm' },", 4, "a",
     "enable = \"m\" without vector; right would be vector = 0 as well" },
-  { "an enable register of two vectors", row "m = { 0, rw },\na = { 4, ro, vector = 0, enable = 'm' },\nb = { 8, ro, vector = 1, enable = 'm' },", 5, "b",
+  { "an enable register of two vectors",
+    row "m = { 0, rw },\na = { 4, ro, vector = 0, enable = 'm' },\nb = { 8, ro, vector = 1, enable = 'm' },", 5, "b",
     "that already enables vector 0" },
   -- sense
   { "a hook on a constant", row "a = { 0, const, 5, write = function() end },", 3, "a",
@@ -143,14 +145,16 @@ local cases = {
     "BAR 6; a device has BARs 0 to 5" },
   { "a BAR twice", "bar(0, 4096) { a = { 0, rw } }\nbar(0, 4096) { b = { 4, rw } }", 3, "bar 0",
     "BAR 0 stands here twice, first on line 2" },
-  { "a BAR in a 64-bit BAR", "bar(0, 4096, { is64 = true }) { a = { 0, rw } }\nbar(1, 4096) { b = { 4, rw } }", 3, "bar 1",
+  { "a BAR in a 64-bit BAR",
+    "bar(0, 4096, { is64 = true }) { a = { 0, rw } }\nbar(1, 4096) { b = { 4, rw } }", 3, "bar 1",
     "BAR 1 is the upper half of BAR 0" },
   { "an unknown option of a BAR", "bar(0, 4096, { size = {4} }) { a = { 0, rw } }", 2, "bar 0",
     "no option 'size'; did you mean 'sizes'?" },
   { "one name in two BARs", "bar(0, 4096) { a = { 0, rw } }\nbar(1, 4096) { a = { 4, rw } }", 3, "a",
     "BAR 0 has a register of that name already (line 2)" },
   -- capabilities
-  { "MSI-X over a register", "cap.msix { vectors = 4, bar = 0, table = 0x0, pba = 0x800 }\n" .. row "a = { 0x30, rw },", 2, "msix",
+  { "MSI-X over a register",
+    "cap.msix { vectors = 4, bar = 0, table = 0x0, pba = 0x800 }\n" .. row "a = { 0x30, rw },", 2, "msix",
     "the MSI-X table (0x00 to 0x3f) overlaps a (0x30 to 0x33" },
   { "MSI-X that does not fit", "cap.msix { vectors = 512, bar = 0 }\n" .. row "a = { 0x30, rw },", 2, "msix",
     "does not fit into BAR 0, which is 4 KiB" },
@@ -242,11 +246,13 @@ f = { 0x40, const, write = function() undefined_word() end },]])
   end)
 
   it("of options", function()
-    local text = 'device "t" { id = "1234:5678" }\nlocal n = option("size", 4, "how big")\nbar(0, 16) { a = { 0, rw, n } }'
+    local text = 'device "t" { id = "1234:5678" }\nlocal n = option("size", 4, "how big")\n' ..
+      'bar(0, 16) { a = { 0, rw, n } }'
     local _, list = support.load(text, { siz = "5" })
     assert.matches("no option 'siz' %(given as siz=5%); did you mean 'size'%?", mb.mistakes_text(list))
     _, list = support.load(text, { size = "many" })
     assert.equals(2, list[1].line)
-    assert.matches("size=many; right would be a number, as in 4096, 0x1000, 4K or 1G", mb.mistakes_text(list), 1, true)
+    assert.matches("size=many; right would be a number, as in 4096, 0x1000, 4K or 1G",
+      mb.mistakes_text(list), 1, true)
   end)
 end)

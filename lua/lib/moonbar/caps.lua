@@ -114,7 +114,7 @@ M.device_options = {
   timeout = "number",
 }
 
-local function take_id(def, text, what, add)
+local function take_id(text, what, add)
   local a, b = tostring(text):match("^(%x%x%x%x):(%x%x%x%x)$")
   if not a then
     add("%s = %q; right would be \"1234:11e8\", vendor and device in four hex digits each", what, tostring(text))
@@ -151,11 +151,11 @@ function M.device(def, name, t, where)
     end
   end
   if t.id then
-    def.vendor, def.device = take_id(def, t.id, "id", add)
+    def.vendor, def.device = take_id(t.id, "id", add)
   else
     add("no id; right would be id = \"1234:11e8\", vendor and device")
   end
-  if t.subsystem then def.subsys_vendor, def.subsys_device = take_id(def, t.subsystem, "subsystem", add) end
+  if t.subsystem then def.subsys_vendor, def.subsys_device = take_id(t.subsystem, "subsystem", add) end
   def.rev = take_number(t, "rev", 0xff, add, 0)
   def.class = take_number(t, "class", 0xffffff, add, 0xff0000)
   def.dma_bits = take_number(t, "dma_bits", 64, add, 0)

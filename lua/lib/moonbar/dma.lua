@@ -41,7 +41,8 @@ local function fill(piece, bus, where, len, flags, level)
   if memory.is_span(where) then
     len = len or where.len
     if len > where.len then
-      error(("%s bytes of DMA into a span of %s"):format(tostring(tonumber(len)), tostring(tonumber(where.len))), level + 1)
+      error(("%s bytes of DMA into a span of %s"):format(tostring(tonumber(len)),
+        tostring(tonumber(where.len))), level + 1)
     end
     where = where.ptr
   elseif type(where) ~= "cdata" or not len then

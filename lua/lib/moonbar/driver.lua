@@ -268,7 +268,8 @@ end
 function Driver:step(ns)
   local dev = device_of[self]
   if dev.bus ~= "sim:stepped" then
-    error(("%s is on %s, whose clock runs by itself; only sim:stepped is stepped"):format(dev.name, tostring(dev.bus)), 2)
+    error(("%s is on %s, whose clock runs by itself; only sim:stepped is stepped"):format(dev.name,
+      tostring(dev.bus)), 2)
   end
   dev.core:step(ns)
 end

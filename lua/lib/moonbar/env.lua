@@ -133,8 +133,8 @@ local function take_rows(def, b, t, add)
     local reg = rows.parse(b, name, t[name], source.entry(node, name), def.mistakes)
     local other = reg and def.by_name[name]
     if other then
-      def.mistakes:add(reg, name, "BAR %d has a register of that name already (line %d); names are unique in a device",
-        other.bar.n, other.line)
+      def.mistakes:add(reg, name, "BAR %d has a register of that name already (line %d); "
+        .. "names are unique in a device", other.bar.n, other.line)
     elseif reg then
       def.by_name[name] = reg
       def.regs[#def.regs + 1] = reg
@@ -163,8 +163,8 @@ local function device_word(def)
     local where = here(2)
     local function take(t)
       if def.device_where then
-        def.mistakes:add(where, "device", "a second device in one file, the first is on line %d; a file describes one",
-          def.device_where.line)
+        def.mistakes:add(where, "device", "a second device in one file, the first is on line %d; "
+          .. "a file describes one", def.device_where.line)
         return
       end
       caps.device(def, name, t, where)
@@ -243,7 +243,8 @@ function M.check_names(def, env, chunk, file)
     local where = { file = file, line = line }
     if assigns then
       def.mistakes:add(where, nil, "assignment to the global '%s'%s; right would be local %s = …, or a field of "
-        .. "state if it is to survive a reload", name, rawget(env, name) ~= nil and ", a word of the language" or "", name)
+        .. "state if it is to survive a reload", name,
+        rawget(env, name) ~= nil and ", a word of the language" or "", name)
     elseif rawget(env, name) == nil then
       def.mistakes:add(where, nil, "unknown word '%s'%s", name, mistakes_of.hint(name, env))
     end

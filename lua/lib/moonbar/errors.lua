@@ -129,7 +129,9 @@ end
 
 -- What each enum mb_guest_error says. @g: size, offset, bar, value; name, reg of the row, if any.
 local texts = {
-  function(g) return ("read of %d bytes at BAR %d + %s, where nothing is: reads as ones"):format(g.size, g.bar, hex(g.offset)) end,
+  function(g)
+    return ("read of %d bytes at BAR %d + %s, where nothing is: reads as ones"):format(g.size, g.bar, hex(g.offset))
+  end,
   function(g)
     return ("write of %s to BAR %d + %s, where nothing is: ignored"):format(hex(g.value), g.bar, hex(g.offset))
   end,

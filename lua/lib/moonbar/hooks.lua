@@ -50,7 +50,9 @@ local function put_slowly(ctx, reg, what, v)
   end
   if type(v) == "boolean" then v = v and 1 or 0 end
   if not numbers.is_integer(v) then
-    if v == drop then error(("%s: a %s hook returned drop; only a write can be dropped"):format(reg.name, what), 0) end
+    if v == drop then
+      error(("%s: a %s hook returned drop; only a write can be dropped"):format(reg.name, what), 0)
+    end
     error(("%s: a %s hook returns a number%s; this one returned a %s"):format(reg.name, what,
       what == "write" and ", drop or nothing" or "", type(v)), 0)
   end

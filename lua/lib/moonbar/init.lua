@@ -62,7 +62,8 @@ function mb.driver(name)
     if not ok then error(why, 2) end
   end
   if not dev.bus:match("^sim") then
-    return nil, ("%s is on %s: its drivers are the kernel's; sim has the driver's side in Lua"):format(dev.name, dev.bus)
+    return nil, ("%s is on %s: its drivers are the kernel's; sim has the driver's side in Lua"):format(
+      dev.name, dev.bus)
   end
   return driver.of(dev)
 end

@@ -195,7 +195,8 @@ function M.new()
       error(("dev.%s: registers are there for hooks, once the whole file has been read"):format(tostring(name)), 2)
     end,
     __newindex = function(_, name)
-      error(("dev.%s: registers are there for hooks; a value at the start is the row's reset"):format(tostring(name)), 2)
+      error(("dev.%s: registers are there for hooks; a value at the start is the row's reset"):format(
+        tostring(name)), 2)
     end,
   })
 end
