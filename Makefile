@@ -88,6 +88,9 @@ test-quick: all test-units
 lint: build/deps.mk
 	@tools/lint
 
+build/bench_sim: tests/bench/sim.c $(lua_obj) $(lib_obj)
+	$(COMPILE) -rdynamic -MF $@.d -o $@ $< $(lua_obj) $(lib_obj) $(LUA_LIBS) -ldl -lm
+
 # ---- the rest -------------------------------------------------------------------------------------
 
 module: build/deps.mk
@@ -97,7 +100,7 @@ demo: all
 	@if [ -t 0 ]; then ./moonbar run --demo lua/devices/edu.lua; \
 	else ./moonbar run --tour lua/devices/edu.lua; fi
 
-bench: all module
+bench: all module build/bench_sim
 	@tests/bench/run
 
 clean:
