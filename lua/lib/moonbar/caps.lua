@@ -6,6 +6,7 @@
 local ffi = require "ffi"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local blame = mistakes_of.blame
 
 local M = {}
 
@@ -102,7 +103,7 @@ function M.word(def, here)
       end
       return function(t) return build(def, kind, t, here(2)) end
     end,
-    __newindex = function() error("cap is not a table to write to; right would be cap.pm{}", 2) end,
+    __newindex = function() blame("cap is not a table to write to; right would be cap.pm{}") end,
   })
 end
 

@@ -38,10 +38,12 @@ local function add_raised(def, message)
   if message == "stopped" or #def.mistakes > 0 then return end
   local text = tostring(message)
   local file, line, what = mistakes_of.split(text:match("^(.-)\nstack traceback:") or text)
-  if file and file:find("/lib/moonbar/", 1, true) then
-    file, line = nil, nil
+  if file and not def.sources[file] then        -- raised elsewhere: who called?
     for f, l in text:gmatch("\n%s+([^\n]-):(%d+): ") do
-      if not file and not f:find("/lib/moonbar/", 1, true) and f ~= "[C]" then file, line = f, tonumber(l) end
+      if def.sources[f] then
+        file, line = f, tonumber(l)
+        break
+      end
     end
   end
   def.mistakes:add({ file = file or def.file, line = line }, nil, "%s", what)

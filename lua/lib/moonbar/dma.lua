@@ -6,6 +6,8 @@
 local ffi = require "ffi"
 local lib = require "moonbar.lib"
 local memory = require "moonbar.memory"
+local mistakes_of = require "moonbar.mistakes"
+local blame = mistakes_of.blame
 local C = lib.C
 
 local M = {}
@@ -37,24 +39,23 @@ local function ask(ctx, piece)
   return true
 end
 
-local function fill(piece, bus, where, len, flags, level)
+local function fill(piece, bus, where, len, flags)
   if memory.is_span(where) then
     len = len or where.len
     if len > where.len then
-      error(("%s bytes of DMA into a span of %s"):format(tostring(tonumber(len)),
-        tostring(tonumber(where.len))), level + 1)
+      blame("%s bytes of DMA into a span of %s", tostring(tonumber(len)),
+        tostring(tonumber(where.len)))
     end
     where = where.ptr
   elseif type(where) ~= "cdata" or not len then
-    error(("DMA wants a span, as from buf:at(address, length), or a pointer and a length; not %s"):format(
-      type(where)), level + 1)
+    blame("DMA wants a span, as from buf:at(address, length), or a pointer and a length; not %s", type(where))
   end
-  if len > 0xffffffff then error("one piece of DMA is at most 4 GiB - 1; split it", level + 1) end
+  if len > 0xffffffff then blame("one piece of DMA is at most 4 GiB - 1; split it") end
   piece.bus, piece.user, piece.length, piece.flags = bus, ffi.cast(uintptr, where), len, flags
 end
 
-local function ready(ctx, level)
-  if not ctx.ptr then error("DMA is for hooks and events; the device is not there yet", level + 1) end
+local function ready(ctx)
+  if not ctx.ptr then blame("DMA is for hooks and events; the device is not there yet") end
 end
 
 -- The words dma_read, dma_write and dma_list for a device.
@@ -63,8 +64,8 @@ function M.words(ctx)
   local done = ffi.new("uint32_t[1]")
 
   local function one(bus, where, len, flags)
-    ready(ctx, 3)
-    fill(piece[0], bus, where, len, flags, 3)
+    ready(ctx)
+    fill(piece[0], bus, where, len, flags)
     if ctx.on.dma then
       local ok, why = ask(ctx, piece[0])
       if not ok then return nil, why end
@@ -86,7 +87,7 @@ function M.words(ctx)
       ffi.copy(more, list.pieces, n * ffi.sizeof("struct mb_dma_piece"))
       list.pieces, list.room = more, 2 * list.room
     end
-    fill(list.pieces[n], bus, where, len, flags, 3)
+    fill(list.pieces[n], bus, where, len, flags)
     list.n = n + 1
   end
 
@@ -97,7 +98,7 @@ function M.words(ctx)
   -- Carry out all pieces in order, then raise vector (if given and all went well). true; or nil, why,
   -- and the number of the piece (from 1) that was refused.
   function List:go(vector)
-    ready(ctx, 2)
+    ready(ctx)
     if ctx.on.dma then
       for i = 0, self.n - 1 do
         local ok, why = ask(ctx, self.pieces[i])

@@ -12,6 +12,7 @@ local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
+local blame = mistakes_of.blame
 local C = lib.C
 local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
 
@@ -24,15 +25,25 @@ local device_of = setmetatable({}, { __mode = "k" })    -- driver → device obj
 
 -- ---- accesses ------------------------------------------------------------------------------------------------
 
+local function check_access(bar, offset, size)
+  if size ~= 1 and size ~= 2 and size ~= 4 and size ~= 8 then
+    blame("an access of %s bytes; a driver's are 1, 2, 4 or 8", tostring(size))
+  elseif type(bar) ~= "number" or bar < 0 or bar > 5 or type(offset) ~= "number" or offset < 0 then
+    blame("BAR %s, offset %s; right would be a BAR from 0 to 5 and an offset from 0 on", tostring(bar), tostring(offset))
+  end
+end
+
 -- One access of 1, 2, 4 or 8 bytes at an offset of a BAR. A uint64_t for 8 bytes, else a number.
 function Driver:bus_read(bar, offset, size)
   local dev = device_of[self]
+  check_access(bar, offset, size)
   dev.core:bus_read(bar, offset, size)
   return numbers.shrink(dev.ctx.call.data, size * 8)
 end
 
 function Driver:bus_write(bar, offset, size, v)
   local dev = device_of[self]
+  check_access(bar, offset, size)
   dev.ctx.call.data = numbers.u64(v)
   dev.core:bus_write(bar, offset, size)
 end
@@ -48,13 +59,13 @@ local function access_size(reg)
   return best or size
 end
 
-local function find(self, path, index, level)
+local function find(self, path, index)
   local dev = device_of[self]
   local map = require "moonbar.map"
   local reg, field, element = map.find(dev.ctx.def, path)
-  if not reg then error(field, level + 1) end
+  if not reg then blame("%s", field) end
   if reg.is_array and not (element or index) then
-    error(("%s is an array; right would be %s[0]"):format(path, path), level + 1)
+    blame("%s is an array; right would be %s[0]", path, path)
   end
   return reg, field, element or index or 0
 end
@@ -83,7 +94,7 @@ end
 local function read_view(self, reg, i)
   local value = read_whole(self, reg, i)
   local function no_field(name)
-    error(("%s has no field '%s'%s"):format(reg.name, tostring(name), mistakes_of.hint(name, reg.field)), 3)
+    blame("%s has no field '%s'%s", reg.name, tostring(name), mistakes_of.hint(name, reg.field))
   end
   return setmetatable({}, {
     __index = function(_, name)
@@ -94,8 +105,8 @@ local function read_view(self, reg, i)
     end,
     __newindex = function(_, name, v)
       local f = reg.field[name]
-      if f then value = fields.insert(f, value, v, reg.width, 2)
-      elseif name == "value" then value = model.whole_value(reg, v, 2)
+      if f then value = fields.insert(f, value, v, reg.width)
+      elseif name == "value" then value = model.whole_value(reg, v)
       else no_field(name) end
       write_whole(self, reg, i, value)
     end,
@@ -109,35 +120,35 @@ local function get(self, reg, i)
   return read_whole(self, reg, i)
 end
 
-local function set(self, reg, i, v, level)
-  write_whole(self, reg, i, model.whole_value(reg, v, level + 1))
+local function set(self, reg, i, v)
+  write_whole(self, reg, i, model.whole_value(reg, v))
 end
 
 local function check_index(reg, i)
   if type(i) ~= "number" or i < 0 or i >= reg.count or i ~= math.floor(i) then
-    error(("%s[%s]: the array has %d elements, 0 to %d"):format(reg.name, tostring(i), reg.count, reg.count - 1), 3)
+    blame("%s[%s]: the array has %d elements, 0 to %d", reg.name, tostring(i), reg.count, reg.count - 1)
   end
 end
 
 local function array_of(self, reg)
   return setmetatable({}, {
     __index = function(_, i) check_index(reg, i) return get(self, reg, i) end,
-    __newindex = function(_, i, v) check_index(reg, i) set(self, reg, i, v, 2) end,
+    __newindex = function(_, i, v) check_index(reg, i) set(self, reg, i, v) end,
   })
 end
 
 -- read("reg"[, index]): the whole value as a number or uint64_t; read("reg.field"): the field.
 function Driver:read(path, index)
-  local reg, field, i = find(self, path, index, 2)
+  local reg, field, i = find(self, path, index)
   local v = read_whole(self, reg, i)
   return field and fields.extract(field, v) or v
 end
 
 -- write("reg", v[, index]); write("reg.field", v) reads first.
 function Driver:write(path, v, index)
-  local reg, field, i = find(self, path, index, 2)
-  if field then v = fields.insert(field, read_whole(self, reg, i), v, reg.width, 2)
-  else v = model.whole_value(reg, v, 2) end
+  local reg, field, i = find(self, path, index)
+  if field then v = fields.insert(field, read_whole(self, reg, i), v, reg.width)
+  else v = model.whole_value(reg, v) end
   write_whole(self, reg, i, v)
 end
 
@@ -246,7 +257,7 @@ local directions = { to_device = 1, from_device = 2, both = 3 }
 function Driver:dma_map(span, direction)
   local d = directions[direction or "both"]
   if not d then
-    error(("direction %q; right would be to_device, from_device or both"):format(tostring(direction)), 2)
+    blame("direction %q; right would be to_device, from_device or both", tostring(direction))
   end
   local bus = C.mb_dma_map(device_of[self].ctx.ptr, span.ptr, span.len, d)
   if bus == 0 then return nil, "the device's address bits do not reach that much memory" end
@@ -268,8 +279,8 @@ end
 function Driver:step(ns)
   local dev = device_of[self]
   if dev.bus ~= "sim:stepped" then
-    error(("%s is on %s, whose clock runs by itself; only sim:stepped is stepped"):format(dev.name,
-      tostring(dev.bus)), 2)
+    blame("%s is on %s, whose clock runs by itself; only sim:stepped is stepped", dev.name,
+      tostring(dev.bus))
   end
   dev.core:step(ns)
 end
@@ -335,8 +346,8 @@ function meta.__index(self, name)
   local dev = device_of[self]
   local reg = dev.ctx.def.by_name[name]
   if not reg then
-    error(("%s has no register '%s'%s"):format(dev.name, tostring(name),
-      mistakes_of.hint(tostring(name), dev.ctx.def.by_name)), 2)
+    blame("%s has no register '%s'%s", dev.name, tostring(name),
+      mistakes_of.hint(tostring(name), dev.ctx.def.by_name))
   end
   if reg.is_array then return array_of(self, reg) end
   return get(self, reg, 0)
@@ -346,12 +357,12 @@ function meta.__newindex(self, name, v)
   local dev = device_of[self]
   local reg = dev.ctx.def.by_name[name]
   if not reg then
-    error(("%s has no register '%s'%s"):format(dev.name, tostring(name),
-      mistakes_of.hint(tostring(name), dev.ctx.def.by_name)), 2)
+    blame("%s has no register '%s'%s", dev.name, tostring(name),
+      mistakes_of.hint(tostring(name), dev.ctx.def.by_name))
   elseif reg.is_array then
-    error(("%s is an array; right would be %s[0] = …"):format(name, name), 2)
+    blame("%s is an array; right would be %s[0] = …", name, name)
   end
-  set(self, reg, 0, v, 2)
+  set(self, reg, 0, v)
 end
 
 function meta.__tostring(self) return "the driver's side of " .. device_of[self].name end

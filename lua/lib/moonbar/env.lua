@@ -18,6 +18,7 @@ local options = require "moonbar.options"
 local rows = require "moonbar.rows"
 local source = require "moonbar.source"
 local words = require "moonbar.words"
+local blame = mistakes_of.blame
 
 local M = {}
 
@@ -257,6 +258,7 @@ function M.compile(def, env, text, file)
   local chunk, message = loadstring(text, "@" .. file)
   if not chunk then
     local _, line, what = mistakes_of.split(message)
+    if what:match("^'}' expected.* near '[%a_]") then what = what .. "; is a comma missing before it?" end
     def.mistakes:add({ file = file, line = line }, nil, "not Lua: %s", (what:gsub("%%", "%%%%")))
     return nil
   end
@@ -268,9 +270,9 @@ end
 local function require_word(def, env)
   local loading = {}
   return function(name)
-    if type(name) ~= "string" then error("require wants a module's name, as in require \"nvme.queue\"", 2) end
+    if type(name) ~= "string" then blame("require wants a module's name, as in require \"nvme.queue\"") end
     if def.modules[name] ~= nil then return def.modules[name] end
-    if loading[name] then error(("require %q: the module requires itself in a circle"):format(name), 2) end
+    if loading[name] then blame("require %q: the module requires itself in a circle", name) end
     local base = def.dir .. name:gsub("%.", "/")
     for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
       local text = read_file(path)
@@ -287,8 +289,8 @@ local function require_word(def, env)
     end
     local ok, result = pcall(require, name)
     if ok then return result end
-    error(("require %q: there is no %s.lua beside the file, and Lua has none: %s"):format(name, base,
-      tostring(result):match("^[^\n]*")), 2)
+    blame("require %q: there is no %s.lua beside the file, and Lua has none: %s", name, base,
+      tostring(result):match("^[^\n]*"))
   end
 end
 
@@ -319,12 +321,12 @@ function M.new(def, ctx, given, dry)
   local meta = {}
   function meta.__index(_, name)
     if def.running then return unknown(name) end
-    error(("unknown word '%s'%s"):format(tostring(name), mistakes_of.hint(tostring(name), env)), 2)
+    blame("unknown word '%s'%s", tostring(name), mistakes_of.hint(tostring(name), env))
   end
   function meta.__newindex(_, name)
     if def.running then return end      -- a mistake already
-    error(("assignment to the global '%s'; right would be local %s = …, or a field of state"):format(
-      tostring(name), tostring(name)), 2)
+    blame("assignment to the global '%s'; right would be local %s = …, or a field of state", tostring(name),
+      tostring(name))
   end
   return setmetatable(env, meta)
 end

@@ -65,33 +65,20 @@ local function split_trace(message)
   return message:sub(1, at - 1), message:sub(at + 1)
 end
 
--- The lines of a traceback that are the author's, not the framework's.
-local function own_lines(trace)
+-- The lines of a traceback that are in the device's own files.
+local function own_lines(ctx, trace)
   local lines = {}
   for line in trace:gmatch("[^\n]+") do
-    if not line:find("/lib/moonbar/", 1, true) and not line:find("[C]", 1, true)
-      and line:find("^%s") and #lines < 4 then
+    local file = line:match("^%s+(.-):%d+:")
+    if file and ctx.def.sources[file] and #lines < 4 then
       lines[#lines + 1] = "  " .. line:gsub("^%s+", "")
     end
   end
   return lines
 end
 
--- A message raised inside this library on the author's behalf names the library's line; name the
--- author's instead.
-local function authors_line(message, trace)
-  if not message:find("/lib/moonbar/[%w_]+%.lua:%d+:") then return message end
-  local text = message:gsub("^.-/lib/moonbar/[%w_]+%.lua:%d+: ", "")
-  for _, line in ipairs(own_lines(trace)) do
-    local where = line:match("^%s*(.-:%d+):")
-    if where then return where .. ": " .. text end
-  end
-  return text
-end
-
 function M.on_error(ctx, event, row, message)
   local text, trace = split_trace(message)
-  text = authors_line(text, trace)
   local where = hook_text(ctx, event, row)
   ctx.running = nil
   local at = text:find(memory.guest_prefix, 1, true)
@@ -101,7 +88,7 @@ function M.on_error(ctx, event, row, message)
       text:sub(at + #memory.guest_prefix), place ~= "" and " (" .. place .. ")" or "")
     return
   end
-  local lines = own_lines(trace)
+  local lines = own_lines(ctx, trace)
   local effect = event == lib.event.read and "; the driver reads the stored value"
     or event == lib.event.write and "; the write is kept" or ""
   ctx.log_once(where .. "\0" .. text, "%s: %s%s%s", where, text, effect,

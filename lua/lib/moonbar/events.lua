@@ -7,39 +7,40 @@
 local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local blame = mistakes_of.blame
 local C = lib.C
 
 local M = {}
 
-local function check_plain(v, i, depth, level)
+local function check_plain(v, i, depth)
   local kind = type(v)
   if kind == "nil" or kind == "number" or kind == "string" or kind == "boolean" or numbers.is_u64(v) then
     return
   end
   if kind == "table" and not getmetatable(v) and depth < 4 then
     for k, x in pairs(v) do
-      check_plain(k, i, depth + 1, level + 1)
-      check_plain(x, i, depth + 1, level + 1)
+      check_plain(k, i, depth + 1)
+      check_plain(x, i, depth + 1)
     end
     return
   end
-  error(("after: argument %d is a %s; pending events are data: numbers, strings, booleans and tables "
-    .. "of them (for a register with fields, give its .value)"):format(i, kind), level + 1)
+  blame("after: argument %d is a %s; pending events are data: numbers, strings, booleans and tables "
+    .. "of them (for a register with fields, give its .value)", i, kind)
 end
 
 local function check(ctx, ns, name, a, b, c, d)
-  if not ctx.ptr then error("after is for hooks, events and on.start; the device is not there yet", 3) end
+  if not ctx.ptr then blame("after is for hooks, events and on.start; the device is not there yet") end
   if type(ns) ~= "number" or ns ~= ns or ns < 0 then
-    error(("after(%s, …): right would be a time in ns from 0 on, as in 1*ms"):format(tostring(ns)), 3)
+    blame("after(%s, …): right would be a time in ns from 0 on, as in 1*ms", tostring(ns))
   end
   if not ctx.events[name] then
-    error(("after: there is no event %q%s; right would be function event.%s(dev) … end"):format(tostring(name),
-      mistakes_of.hint(tostring(name), ctx.events), tostring(name)), 3)
+    blame("after: there is no event %q%s; right would be function event.%s(dev) … end", tostring(name),
+      mistakes_of.hint(tostring(name), ctx.events), tostring(name))
   end
-  if a ~= nil then check_plain(a, 1, 0, 3) end
-  if b ~= nil then check_plain(b, 2, 0, 3) end
-  if c ~= nil then check_plain(c, 3, 0, 3) end
-  if d ~= nil then check_plain(d, 4, 0, 3) end
+  if a ~= nil then check_plain(a, 1, 0) end
+  if b ~= nil then check_plain(b, 2, 0) end
+  if c ~= nil then check_plain(c, 3, 0) end
+  if d ~= nil then check_plain(d, 4, 0) end
 end
 
 -- The words after, cancel and now for a device.
@@ -50,7 +51,7 @@ function M.words(ctx)
 
   -- Call event[name](dev, a, b, c, d) in ns from now. Returns a handle for cancel().
   local function after(ns, name, a, b, c, d, ...)
-    if select("#", ...) > 0 then error("after takes at most four arguments; put more into a table", 2) end
+    if select("#", ...) > 0 then blame("after takes at most four arguments; put more into a table") end
     check(ctx, ns, name, a, b, c, d)
     local record
     if nfree > 0 then record, free[nfree], nfree = free[nfree], nil, nfree - 1 else record = {} end
@@ -59,7 +60,7 @@ function M.words(ctx)
     pending[next_id] = record
     if C.mb_after(ctx.ptr, ns, next_id) ~= 0 then
       pending[next_id] = nil
-      error("after: no memory for one more event", 2)
+      blame("after: no memory for one more event")
     end
     return next_id
   end
@@ -109,7 +110,7 @@ function M.words(ctx)
   return {
     after = after,
     cancel = function(what)
-      if what == nil then error("cancel wants the handle that after() returned, or an event's name", 2) end
+      if what == nil then blame("cancel wants the handle that after() returned, or an event's name") end
       return cancel(what)
     end,
     -- ns of the session's clock

@@ -5,7 +5,9 @@
 -- Try it:  ./moonbar check lua/devices/edu.lua
 local bit = require "bit"
 local access = require "moonbar.access"
+local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local blame = mistakes_of.blame
 local band, bor, bnot, lshift, rshift = bit.band, bit.bor, bit.bnot, bit.lshift, bit.rshift
 
 local M = {}
@@ -128,12 +130,12 @@ local two_to = {}
 for i = 0, 64 do two_to[i] = 2 ^ i end
 
 -- What an author gave (@v) as a value of @width bits: a number from 0 on up to 32 bits, else a
--- number or uint64_t. @by_name: the enum. @name: for the message. @level: for error().
-local function reduce_slowly(v, width, by_name, name, level)
+-- number or uint64_t. @by_name: the enum. @name: for the message.
+local function reduce_slowly(v, width, by_name, name)
   local kind = type(v)
   if kind == "number" then
     if v ~= v or v == math.huge or v == -math.huge then
-      error(("%s: %s is no value for %d bits"):format(name, tostring(v), width), level)
+      blame("%s: %s is no value for %d bits", name, tostring(v), width)
     end
     v = math.floor(v)
     if width <= 32 then return v % two_to[width] end
@@ -145,15 +147,14 @@ local function reduce_slowly(v, width, by_name, name, level)
     return width <= 32 and tonumber(v) or v
   elseif kind == "string" then
     if by_name and by_name[v] then return by_name[v] end
-    local hint = by_name and require("moonbar.mistakes").hint(v, by_name) or "; it has no enum"
-    error(("%s: %q is none of its values%s"):format(name, v, hint), level)
+    if by_name then blame("%s: %q is none of its values%s", name, v, mistakes_of.hint(v, by_name)) end
   end
-  error(("%s: a value wants a number, not a %s"):format(name, kind), level)
+  blame("%s: a value wants a number, not a %s", name, kind)
 end
 
-function M.reduce(v, width, by_name, name, level)
+function M.reduce(v, width, by_name, name)
   if type(v) == "number" and v >= 0 and v < two_to[width > 53 and 53 or width] then return v end
-  return reduce_slowly(v, width, by_name, name, (level or 1) + 2)
+  return reduce_slowly(v, width, by_name, name)
 end
 local reduce = M.reduce
 
@@ -168,22 +169,22 @@ function M.extract(field, value)
 end
 
 -- A register's value with the field's bits replaced by @v.
-function M.insert(field, value, v, width, level)
-  v = reduce(v, field.width, field.by_name, field.name, (level or 1) + 1)
+function M.insert(field, value, v, width)
+  v = reduce(v, field.width, field.by_name, field.name)
   local whole = bor(band(numbers.u64(value), bnot(field.mask)), lshift(numbers.u64(v), field.lo))
   return numbers.shrink(whole, width)
 end
 
 -- A register's value from a table of fields, { run = 1, dir = "to_ram" }; fields left out are 0.
-function M.assemble(reg, t, level)
+function M.assemble(reg, t)
   local value = 0ULL
   for name, v in pairs(t) do
     local field = reg.field[name]
     if not field then
-      local hint = require("moonbar.mistakes").hint(name, reg.field)
-      error(("%s has no field '%s'%s"):format(reg.name, tostring(name), hint), (level or 1) + 1)
+      local hint = mistakes_of.hint(name, reg.field)
+      blame("%s has no field '%s'%s", reg.name, tostring(name), hint)
     end
-    value = numbers.u64(M.insert(field, value, v, 64, (level or 1) + 1))
+    value = numbers.u64(M.insert(field, value, v, 64))
   end
   return numbers.shrink(value, reg.width)
 end

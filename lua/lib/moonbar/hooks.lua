@@ -7,9 +7,11 @@
 local bit = require "bit"
 local errors = require "moonbar.errors"
 local lib = require "moonbar.lib"
+local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
 local ffi = require "ffi"
+local blame = mistakes_of.blame
 
 local M = {}
 
@@ -33,9 +35,9 @@ local function make_access(ctx, reg, i)
       if key == "raw" then if wide then return call.raw end return call32[RAW] end
       if key == "index" then return i end
       if key == "name" then return reg.name end
-      error(("access has no '%s'; it has old, raw, index, name"):format(tostring(key)), 2)
+      blame("access has no '%s'; it has old, raw, index, name", tostring(key))
     end,
-    __newindex = function() error("access tells, it does not take; a hook's answer is what it returns", 2) end,
+    __newindex = function() blame("access tells, it does not take; a hook's answer is what it returns") end,
   })
 end
 
@@ -44,7 +46,7 @@ end
 -- Put a hook's answer that is no plain number in range into call.value.
 local function put_slowly(ctx, reg, what, v)
   if type(v) == "table" and not model.is_view(v) and getmetatable(v) == nil then
-    v = require("moonbar.fields").assemble(reg, v, 1)
+    v = require("moonbar.fields").assemble(reg, v)
   elseif type(v) == "table" and v ~= drop and model.is_view(v) then
     v = v()
   end

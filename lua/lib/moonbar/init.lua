@@ -17,6 +17,7 @@ local errors = require "moonbar.errors"
 local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
 local words = require "moonbar.words"
+local blame = mistakes_of.blame
 
 local mb = {
   load = device.load,                           -- load(path, options) → device; nil, mistakes
@@ -47,8 +48,8 @@ local function find_device(name)
     if not dev then error(mb.mistakes_text(mistakes), 3) end
     return dev
   end
-  error(("driver %q: no device of that name is loaded%s"):format(tostring(name),
-    mistakes_of.hint(tostring(name), mb.devices)), 3)
+  blame("driver %q: no device of that name is loaded%s", tostring(name),
+    mistakes_of.hint(tostring(name), mb.devices))
 end
 
 -- driver "edu": the driver's side of a device (its name, or the object). One that comes with Moonbar is
@@ -59,7 +60,7 @@ function mb.driver(name)
   if not dev.bus then
     local ok, why = dev:attach "sim:stepped"
     if ok then ok, why = dev:start() end
-    if not ok then error(why, 2) end
+    if not ok then blame("%s", why) end
   end
   if not dev.bus:match("^sim") then
     return nil, ("%s is on %s: its drivers are the kernel's; sim has the driver's side in Lua"):format(

@@ -6,7 +6,9 @@
 -- Try it:  ./moonbar -e 'local b = require("moonbar.memory").buffer(16); b:u32(0, 7); print(b:u32(0))'
 local ffi = require "ffi"
 local lib = require "moonbar.lib"
+local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local blame = mistakes_of.blame
 local C = lib.C
 
 local M = {}
@@ -18,10 +20,10 @@ local u8p = ffi.typeof("uint8_t *")
 -- knows this prefix and reports a guest error, with the file and line of the hook.
 M.guest_prefix = "guest error: "
 
-local function outside(offset, len, base, size, level)
-  error(("%s%s bytes at %s are outside the %s at %s"):format(M.guest_prefix,
+local function outside(offset, len, base, size)
+  blame("%s%s bytes at %s are outside the %s at %s", M.guest_prefix,
     tostring(tonumber(len) or len), numbers.is_integer(offset) and numbers.hex(offset) or tostring(offset),
-    numbers.size_text(size), numbers.hex(base)), level + 1)
+    numbers.size_text(size), numbers.hex(base))
 end
 
 -- Is [offset, offset + len) within size bytes? Numbers and uint64_t mix; negative ones are huge.
@@ -35,7 +37,7 @@ local methods = {}
 function methods.at(span, offset, len)
   local size = tonumber(span.len)
   len = len or size - tonumber(offset)
-  if not inside(offset, len, size) then outside(offset, len, 0, size, 2) end
+  if not inside(offset, len, size) then outside(offset, len, 0, size) end
   return span_t(span.ptr + offset, len)
 end
 
@@ -43,7 +45,7 @@ end
 for name, bytes in pairs { u8 = 1, u16 = 2, u32 = 4, u64 = 8 } do
   local pointer = ffi.typeof("uint" .. bytes * 8 .. "_t *")
   methods[name] = function(span, offset, v)
-    if not inside(offset, bytes, tonumber(span.len)) then outside(offset, bytes, 0, tonumber(span.len), 2) end
+    if not inside(offset, bytes, tonumber(span.len)) then outside(offset, bytes, 0, tonumber(span.len)) end
     local p = ffi.cast(pointer, span.ptr + offset)
     if v == nil then return p[0] end
     if type(v) == "number" and v < 0 then v = numbers.u64(v) end
@@ -58,14 +60,14 @@ end
 
 -- The first len bytes (default: all) as a Lua string.
 function methods.string(span, len)
-  if len and not inside(0, len, tonumber(span.len)) then outside(0, len, 0, tonumber(span.len), 2) end
+  if len and not inside(0, len, tonumber(span.len)) then outside(0, len, 0, tonumber(span.len)) end
   return ffi.string(span.ptr, len or tonumber(span.len))
 end
 
 -- Copy a Lua string, or another span, to the front.
 function methods.set(span, s)
   local len = type(s) == "string" and #s or tonumber(s.len)
-  if len > tonumber(span.len) then outside(0, len, 0, tonumber(span.len), 2) end
+  if len > tonumber(span.len) then outside(0, len, 0, tonumber(span.len)) end
   ffi.copy(span.ptr, type(s) == "string" and s or s.ptr, len)
   return span
 end
@@ -96,7 +98,7 @@ local pinned = {}               -- spans do not keep their memory alive, this do
 -- n zeroed bytes for as long as @owner (a device's context; default: for ever) lives.
 function M.buffer(n, owner)
   if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then
-    error(("buffer(%s): right would be a number of bytes"):format(tostring(n)), 2)
+    blame("buffer(%s): right would be a number of bytes", tostring(n))
   end
   owner = owner or pinned
   if n > 65536 then                             -- beyond LuaJIT's own heap
@@ -113,7 +115,7 @@ Store.__index = Store
 
 function Store:at(offset, len)
   len = len or self.size - tonumber(offset)
-  if not inside(offset, len, self.size) then outside(offset, len, 0, self.size, 2) end
+  if not inside(offset, len, self.size) then outside(offset, len, 0, self.size) end
   return span_t(self.span.ptr + offset, len)
 end
 
@@ -126,7 +128,7 @@ end
 
 -- The range reads as zeroes and takes no space.
 function Store:discard(offset, len)
-  if not inside(offset, len, self.size) then outside(offset, len, 0, self.size, 2) end
+  if not inside(offset, len, self.size) then outside(offset, len, 0, self.size) end
   return C.mb_store_discard(self.handle, offset, len) == 0
 end
 
@@ -134,7 +136,7 @@ end
 function M.store(path, size, owner)
   local err = ffi.new("struct mb_error")
   local handle = C.mb_store_open(path, size or 0, err)
-  if handle == nil then error(ffi.string(err.text), 2) end
+  if handle == nil then blame("%s", ffi.string(err.text)) end
   handle = ffi.gc(handle, C.mb_store_close)
   owner = owner or pinned
   owner[#owner + 1] = handle
@@ -153,10 +155,10 @@ function Ram:at(address, len)
   local from = address - self.offset
   len = len or self.size - tonumber(from)
   if not (address >= self.offset and inside(from, len, self.size)) then
-    outside(address, len, self.offset, self.size, 2)
+    outside(address, len, self.offset, self.size)
   end
   local base = self.base
-  if base == nil then error("ram has no memory before the device is on a bus", 2) end
+  if base == nil then blame("ram has no memory before the device is on a bus") end
   return span_t(base + from, len)
 end
 

@@ -85,7 +85,8 @@ function M.nearest(word, known)
     end
   end
   for k, v in pairs(known) do try(type(k) == "number" and v or k) end
-  if best and best_distance <= math.max(1, math.floor(math.max(#word, #best) / 3)) then return best end
+  if best and best_distance < #word
+    and best_distance <= math.max(1, math.floor(math.max(#word, #best) / 3)) then return best end
 end
 
 -- "; did you mean 'x'?", or "; known: a, b, c" for a short list, or "".
@@ -97,6 +98,21 @@ function M.hint(word, known)
   if #names == 0 or #names > 24 then return "" end
   table.sort(names)
   return "; known: " .. table.concat(names, ", ")
+end
+
+local library = debug.getinfo(1, "S").source:match("^(@.*/)")
+
+-- Raise an error where the author's code called the library, however deep in the library it is found.
+function M.blame(fmt, ...)
+  local message = select("#", ...) > 0 and fmt:format(...) or fmt
+  for level = 2, 40 do
+    local info = debug.getinfo(level, "Sl")
+    if not info then break end
+    if info.currentline > 0 and info.source:sub(1, #library) ~= library then
+      error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
+    end
+  end
+  error(message, 0)
 end
 
 -- Split a Lua error message into file, line and text.

@@ -10,6 +10,7 @@ local fields = require "moonbar.fields"
 local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local blame = mistakes_of.blame
 local C = lib.C
 local band, bor, bnot, rshift, lshift = bit.band, bit.bor, bit.bnot, bit.rshift, bit.lshift
 local reduce, u64 = fields.reduce, numbers.u64
@@ -54,9 +55,9 @@ local view_of = setmetatable({}, { __mode = "k" })      -- view → its register
 
 function M.is_view(v) return view_of[v] ~= nil end
 
-local function no_field(reg, name, level)
-  error(("%s has no field '%s'%s"):format(reg.name, tostring(name),
-    mistakes_of.hint(name, reg.field)), level + 1)
+local function no_field(reg, name)
+  blame("%s has no field '%s'%s", reg.name, tostring(name),
+    mistakes_of.hint(name, reg.field))
 end
 
 -- A view of a register: view.field, view.field = v, view.value, view() for the whole.
@@ -70,13 +71,13 @@ local function make_view(reg, store, i32, i64, set_field, set_whole)
       local g = get[name]
       if g then return g() end
       if name == "value" then return whole() end
-      no_field(reg, name, 2)
+      no_field(reg, name)
     end,
     __newindex = function(_, name, v)
       local f = by_name[name]
       if f then return set_field(f, v) end
       if name == "value" then return set_whole(v) end
-      no_field(reg, name, 2)
+      no_field(reg, name)
     end,
     __call = function() return whole() end,
     __tostring = function() return reg.name .. " " .. fields.text(reg, whole()) end,
@@ -88,30 +89,30 @@ end
 -- ---- setting --------------------------------------------------------------------------------------------
 
 -- What an author assigns to a whole register, as a number or uint64_t.
-local function whole_value(reg, v, level)
+local function whole_value(reg, v)
   if type(v) == "table" then
     if view_of[v] then v = v()
-    elseif reg.fields then return fields.assemble(reg, v, level + 1) end
+    elseif reg.fields then return fields.assemble(reg, v) end
   end
-  return reduce(v, reg.width, nil, reg.name, level + 1)
+  return reduce(v, reg.width, nil, reg.name)
 end
 M.whole_value = whole_value
 
-local function refuse_constant(reg, level)
-  error(("%s is a constant; right would be ro in its row if the device changes it"):format(reg.name), level + 1)
+local function refuse_constant(reg)
+  blame("%s is a constant; right would be ro in its row if the device changes it", reg.name)
 end
 
 -- Setters of one element of the live state.
 local function state_setters(ctx, reg, row)
   local all = numbers.width_mask(reg.width)
   local function set_whole(v)
-    if reg.access == "const" then refuse_constant(reg, 3) end
-    if not ctx.ptr then error(reg.name .. ": the device is not there yet", 3) end
-    C.mb_poke(ctx.ptr, row, all, whole_value(reg, v, 3), false)
+    if reg.access == "const" then refuse_constant(reg) end
+    if not ctx.ptr then blame("%s", reg.name .. ": the device is not there yet") end
+    C.mb_poke(ctx.ptr, row, all, whole_value(reg, v), false)
   end
   local function set_field(f, v)
-    if f.access == "const" then refuse_constant(f, 3) end
-    v = reduce(v, f.width, f.by_name, f.name, 3)
+    if f.access == "const" then refuse_constant(f) end
+    v = reduce(v, f.width, f.by_name, f.name)
     if type(v) == "number" then
       C.mb_poke(ctx.ptr, row, f.mask, v * 2 ^ f.lo, false)
     else
@@ -135,9 +136,9 @@ local function element_access(ctx, reg, i)
   return whole_getter(ctx, reg.width, i32, i64), set_whole
 end
 
-local function out_of_array(reg, i, level)
-  error(("%s[%s]: the array has %d element%s, 0 to %d"):format(reg.name, tostring(i), reg.count,
-    reg.count == 1 and "" or "s", reg.count - 1), level + 1)
+local function out_of_array(reg, i)
+  blame("%s[%s]: the array has %d element%s, 0 to %d", reg.name, tostring(i), reg.count,
+    reg.count == 1 and "" or "s", reg.count - 1)
 end
 
 local function array_access(ctx, reg)
@@ -148,17 +149,17 @@ local function array_access(ctx, reg)
       local g = get[i]
       if g then return g() end
       if i == "count" then return reg.count end
-      out_of_array(reg, i, 2)
+      out_of_array(reg, i)
     end,
     __newindex = function(_, i, v)
       local s = set[i]
-      if not s then out_of_array(reg, i, 2) end
+      if not s then out_of_array(reg, i) end
       return s(v)
     end,
     __tostring = function() return ("%s: %d registers of %d bits"):format(reg.name, reg.count, reg.width) end,
   })
   return function() return array end, function()
-    error(("%s is an array; right would be %s[0] = …"):format(reg.name, reg.name), 3)
+    blame("%s is an array; right would be %s[0] = …", reg.name, reg.name)
   end
 end
 
@@ -170,19 +171,19 @@ function M.build(ctx)
     if reg.is_array then get[reg.name], set[reg.name] = array_access(ctx, reg)
     else get[reg.name], set[reg.name] = element_access(ctx, reg, 0) end
   end
-  local function unknown(name, level)
-    error(("%s has no register '%s'%s"):format(def.name, tostring(name),
-      mistakes_of.hint(tostring(name), def.by_name)), level + 1)
+  local function unknown(name)
+    blame("%s has no register '%s'%s", def.name, tostring(name),
+      mistakes_of.hint(tostring(name), def.by_name))
   end
   local meta = getmetatable(ctx.model)
   meta.__index = function(_, name)
     local g = get[name]
     if g then return g() end
-    unknown(name, 2)
+    unknown(name)
   end
   meta.__newindex = function(_, name, v)
     local s = set[name]
-    if not s then unknown(name, 2) end
+    if not s then unknown(name) end
     return s(v)
   end
   meta.__tostring = function() return "the model of " .. def.name end
@@ -192,11 +193,10 @@ end
 function M.new()
   return setmetatable({}, {
     __index = function(_, name)
-      error(("dev.%s: registers are there for hooks, once the whole file has been read"):format(tostring(name)), 2)
+      blame("dev.%s: registers are there for hooks, once the whole file has been read", tostring(name))
     end,
     __newindex = function(_, name)
-      error(("dev.%s: registers are there for hooks; a value at the start is the row's reset"):format(
-        tostring(name)), 2)
+      blame("dev.%s: registers are there for hooks; a value at the start is the row's reset", tostring(name))
     end,
   })
 end
@@ -208,10 +208,10 @@ function M.snapshot(reg)
   local words = ffi.new("uint64_t[1]")
   local store = { s64 = words, s32 = ffi.cast("uint32_t *", words), words = words }
   local function set_field(f, v)
-    v = u64(reduce(v, f.width, f.by_name, f.name, 3))
+    v = u64(reduce(v, f.width, f.by_name, f.name))
     words[0] = bor(band(words[0], bnot(f.mask)), lshift(v, f.lo))
   end
-  local function set_whole(v) words[0] = u64(whole_value(reg, v, 3)) end
+  local function set_whole(v) words[0] = u64(whole_value(reg, v)) end
   return make_view(reg, store, 0, 0, set_field, set_whole), store
 end
 
@@ -221,9 +221,9 @@ end
 function M.peek(ctx, path)
   local map = require "moonbar.map"
   local reg, field, element = map.find(ctx.def, path)
-  if not reg then error(field, 3) end
+  if not reg then blame("%s", field) end
   if reg.is_array and not element then
-    error(("%s is an array; right would be %s[0]"):format(path, path), 3)
+    blame("%s is an array; right would be %s[0]", path, path)
   end
   local value = ctx.s64[(reg.target or reg).rows[element or 0] * 2]
   if field then return fields.extract(field, value) end
@@ -233,15 +233,15 @@ end
 function M.poke(ctx, path, v)
   local map = require "moonbar.map"
   local reg, field, element = map.find(ctx.def, path)
-  if not reg then error(field, 3) end
+  if not reg then blame("%s", field) end
   if reg.is_array and not element then
-    error(("%s is an array; right would be %s[0]"):format(path, path), 3)
+    blame("%s is an array; right would be %s[0]", path, path)
   end
   local row = (reg.target or reg).rows[element or 0]
   if field then
-    C.mb_poke(ctx.ptr, row, field.mask, lshift(u64(reduce(v, field.width, field.by_name, path, 3)), field.lo), false)
+    C.mb_poke(ctx.ptr, row, field.mask, lshift(u64(reduce(v, field.width, field.by_name, path)), field.lo), false)
   else
-    C.mb_poke(ctx.ptr, row, numbers.width_mask(reg.width), whole_value(reg, v, 3), false)
+    C.mb_poke(ctx.ptr, row, numbers.width_mask(reg.width), whole_value(reg, v), false)
   end
 end
 
