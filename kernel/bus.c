@@ -234,10 +234,13 @@ static int window32(struct pciem_bus *b)
 
 /* ---- the function ---------------------------------------------------------------------------- */
 
-/* The irq is ours to give; without irq_managed ACPI would look for a GSI and complain. */
+/*
+ * The irq is ours to give. ACPI would look for a GSI when the device is enabled and
+ * complain, and again when it is disabled; it leaves devices without a pin alone.
+ */
 static int map_irq(const struct pci_dev *dev, u8 slot, u8 pin)
 {
-	((struct pci_dev *)dev)->irq_managed = 1;
+	((struct pci_dev *)dev)->pin = 0;
 	return pciem_irqs_intx(session_of(dev->bus));
 }
 

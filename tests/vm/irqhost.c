@@ -356,7 +356,7 @@ static void test_intx(void)
 	intx_disable_bit();
 	intx_others();
 	call(&s, IRQTEST_TEARDOWN, 0, 0);
-	is(call(&s, IRQTEST_SETUP, IRQTEST_MSI, 1), -ENOSPC, "a device without MSI is not given any");
+	ok(call(&s, IRQTEST_SETUP, IRQTEST_MSI, 1) < 0, "a device without MSI is not given any");
 	side_close(&s);
 
 	/* A register's causes as messages: one a raise, and one for what was up before */

@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,30 @@ static void find(struct irqside *s)
 		bail(name);
 }
 
+/* Takes what is queued (COMMAND changes), since reads wait until the host has seen it. */
+static void *drain(void *arg)
+{
+	struct irqside *s = arg;
+	struct pollfd p = { .fd = s->pciem, .events = POLLIN };
+
+	while (!__atomic_load_n(&s->closing, __ATOMIC_RELAXED)) {
+		u32 tail = __atomic_load_n(&s->queue->tail, __ATOMIC_ACQUIRE);
+
+		__atomic_store_n(&s->queue->head, tail, __ATOMIC_RELEASE);
+		poll(&p, 1, 10);
+	}
+	return NULL;
+}
+
+static void *map(struct irqside *s, size_t size, u64 offset)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, s->pciem, offset);
+
+	if (p == MAP_FAILED)
+		bail("mmap");
+	return p;
+}
+
 void side_open(struct irqside *s, const struct irqside_device *d)
 {
 	struct pciem_create_device create = { 0 };
@@ -198,9 +223,13 @@ void side_open(struct irqside *s, const struct irqside_device *d)
 	if (s->bar < 0)
 		bail("REGISTER");
 	s->said = mmap(NULL, IRQTEST_BAR2, PROT_READ | PROT_WRITE, MAP_SHARED, s->bar, 2 * 4096);
-	s->state = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, s->pciem, PCIEM_MMAP_STATE);
-	if (s->said == MAP_FAILED || s->state == MAP_FAILED)
-		bail("mmap");
+	if (s->said == MAP_FAILED)
+		bail("mmap of BAR 2");
+	s->state = map(s, 4096, PCIEM_MMAP_STATE);
+	s->queue = map(s, sizeof(*s->queue), PCIEM_MMAP_QUEUE);
+	s->closing = false;
+	if (pthread_create(&s->drainer, NULL, drain, s))
+		bail("pthread_create");
 	must(s->pciem, PCIEM_START, NULL, "START");
 	find(s);
 }
@@ -221,6 +250,9 @@ bool wait_absent(unsigned int unit, int ms)
 
 void side_close(struct irqside *s)
 {
+	__atomic_store_n(&s->closing, true, __ATOMIC_RELAXED);
+	pthread_join(s->drainer, NULL);
+	munmap(s->queue, sizeof(*s->queue));
 	munmap((void *)s->said, IRQTEST_BAR2);
 	munmap(s->state, 4096);
 	close(s->config);

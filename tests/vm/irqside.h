@@ -9,6 +9,7 @@
 #define IRQSIDE_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ struct irqside {
 	char path[64];			/* in sysfs */
 	volatile u32 *said;
 	u64 *state;
+	struct pciem_queue *queue;	/* of which nothing is wanted: see drain() */
+	pthread_t drainer;
+	bool closing;
 	struct irqtest_count count[IRQTEST_VECTORS];
 };
 
