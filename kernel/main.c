@@ -6,7 +6,9 @@
  * Try it:  make module && tools/lab -- ls -l /dev/pciem
  */
 #define pr_fmt(fmt) fmt
+#include <linux/anon_inodes.h>
 #include <linux/capability.h>
+#include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -58,12 +60,30 @@ static __poll_t pciem_poll(struct file *f, struct poll_table_struct *pt)
 	return READ_ONCE(s->native) ? pciem_queue_poll(s, f, pt) : 0;
 }
 
+/* A mapping holds the session's memory and not the node: closing the node removes the device,
+ * whoever still has mapped what.
+ */
+static int hold_memory_only(struct pciem_session *s, struct vm_area_struct *vma)
+{
+	struct file *f = anon_inode_getfile("pciem-memory", &pciem_bars_fops, s, O_RDWR);
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	pciem_session_get(s);
+	vma_set_file(vma, f);
+	fput(f);
+	return 0;
+}
+
 static int pciem_mmap(struct file *f, struct vm_area_struct *vma)
 {
 	struct pciem_session *s = f->private_data;
+	int ret = hold_memory_only(s, vma);
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 bar = offset >> 40;
 
+	if (ret)
+		return ret;
 	if (bar)
 		return bar > MB_NR_BARS ? -EINVAL :
 		       pciem_bar_mmap(s, vma, bar - 1, offset - PCIEM_MMAP_BAR(bar - 1));
