@@ -232,6 +232,26 @@ describe("hooks", function()
     assert.equals(1, t.d)
   end)
 
+  it("are told on the author's line, whatever part of the library finds it", function()
+    local cases = { "dev.f.x = 'w'", "dev.f.y = 1", "dev.f = { x = {} }", "dev.c = 4", "dev.ar[2] = 4", "dev.ar = 4",
+      "dma_read(0, 5)", "dma_list():read(0, 5)", "raise 'a.b'", "raise(99)", "level(77, true)", "after(1, 'no')",
+      "buffer(4):u32(2)", "buffer(4):at(5)", "local x = dev.no", "cancel()", "local x = access.size" }
+    for _, case in ipairs(cases) do
+      local dev, t = device("f = { 4, { x = rw(3, 0, { [0] = 'u', 'v' }) } }, c = { 8, const, 3 }, "
+        .. "ar = { 0x10, rw, array = {2} },\nh = { 0, rw, write = function(dev, v, access)\n" .. case .. "\nend },")
+      t.h = 1
+      local said = support.take_said()
+      assert.matches("^t: .*h, write hook: .*/[%w_]+:6", said, case .. "\n" .. said)
+      dev:free()
+    end
+    local _, t = device "f = { 4, { x = rw(3, 0) } }, a = { 0, rw },"
+    for _, f in ipairs { function() t.f.x = "w" end, function() t.f = { y = 1 } end, function() t.a = {} end,
+      function() t:write("f.z", 1) end, function() t:bus_read(0, 0, 3) end, function() t:bus_write(7, 0, 4, 0) end } do
+      local line = debug.getinfo(f, "S").linedefined
+      assert.matches("^tests/spec/language_spec.lua:" .. line .. ": ", select(2, pcall(f)))
+    end
+  end)
+
   it("find unknown names at run time too", function()
     local _, t = device [[ a = { 0, rw, write = function(dev, v) local n = "rais" .. ""; return _G[n] end }, ]]
     t.a = 1

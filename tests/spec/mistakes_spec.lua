@@ -255,4 +255,42 @@ f = { 0x40, const, write = function() undefined_word() end },]])
     assert.matches("size=many; right would be a number, as in 4096, 0x1000, 4K or 1G",
       mb.mistakes_text(list), 1, true)
   end)
+
+  -- Whatever stands in a file, loading it ends with a device or with mistakes that have lines, not with an
+  -- error of the library's own.
+  it("of any kind are found: a file with random changes", function()
+    local seed = tonumber(os.getenv "SEED") or os.time()
+    math.randomseed(seed)
+    local f = assert(io.open "lua/devices/edu.lua")
+    local text = f:read "*a"
+    f:close()
+    local tokens, pos = {}, 1
+    while pos <= #text do
+      local _, stop = text:find("^%s+", pos)
+      if not stop then _, stop = text:find("^[%w_]+", pos) end
+      if not stop then _, stop = text:find('^"[^"\n]*"', pos) end
+      tokens[#tokens + 1] = text:sub(pos, stop or pos)
+      pos = (stop or pos) + 1
+    end
+    local pool = { "nil", "-1", "1e300", "0/0", "{}", '""', "rw", "rw(3)", 'w1c "status"', "function() end", "true",
+      "0x8000000000000000ULL", ",", "}", "{", "=", "const", '"status.computing"', "bar", "device", "nothing" }
+    for _ = 1, 400 do
+      local t = {}
+      for i, token in ipairs(tokens) do t[i] = token end
+      for _ = 1, math.random(3) do
+        local i = math.random(#t)
+        local what = math.random(4)
+        if what == 1 then t[i] = "" elseif what == 2 then t[i] = t[math.random(#t)]
+        else t[i] = pool[math.random(#pool)] end
+      end
+      local mutant = table.concat(t)
+      local ok, dev, list = pcall(support.load, mutant)
+      assert.is_true(ok, ("SEED=%d: %s\n%s"):format(seed, tostring(dev), mutant))
+      if dev then dev:free() end
+      for _, m in ipairs(list or {}) do
+        assert.is_true(m.line > 0 and not m.message:find("lib/moonbar", 1, true),
+          ("SEED=%d: %s\n%s"):format(seed, tostring(m), mutant))
+      end
+    end
+  end)
 end)

@@ -29,7 +29,8 @@ local function check_access(bar, offset, size)
   if size ~= 1 and size ~= 2 and size ~= 4 and size ~= 8 then
     blame("an access of %s bytes; a driver's are 1, 2, 4 or 8", tostring(size))
   elseif type(bar) ~= "number" or bar < 0 or bar > 5 or type(offset) ~= "number" or offset < 0 then
-    blame("BAR %s, offset %s; right would be a BAR from 0 to 5 and an offset from 0 on", tostring(bar), tostring(offset))
+    blame("BAR %s, offset %s; right would be a BAR from 0 to 5 and an offset from 0 on", tostring(bar),
+      tostring(offset))
   end
 end
 
