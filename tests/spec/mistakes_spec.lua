@@ -50,6 +50,15 @@ local cases = {
     "right would be sync = true or false" },
   { "a hook that is no function", row "a = { 0, rw, write = 5 },", 3, "a",
     "right would be write = function(dev, v) … end" },
+  { "an offset in quotes", row "a = { '0x10', rw },", 3, "a", "\"0x10\" is a string; right would be 0x10, without quotes" },
+  { "an access word in quotes", row "a = { 0, 'rw' },", 3, "a", "\"rw\" is a string; right would be rw, without quotes" },
+  { "an offset with a name", row "a = { offset = 16, rw },", 3, "a", "offset stands in its place, without a name: { 0x10, rw" },
+  { "a field without rw()", row "a = { 0, { f = {7, 4} } },", 3, "a", "right would be f = rw(7) or f = rw(7, 4)" },
+  { "a missing comma", row "a = { 0, rw }\nb = { 4, rw }", 4, nil, "is a comma missing before it?" },
+  { "a BAR without parentheses", "bar 0 { a = { 0, rw } }", 2, nil, "a BAR is bar(0, 4*KiB) { … }" },
+  { "a BAR without a size", "bar(0) { a = { 0, rw } }", 2, "bar 0", "no size; right would be bar(0, 4*KiB) { … }" },
+  { "rows among a BAR's options", "bar(0, 4096, { a = { 0, rw } })", 2, "bar 0", "rows stand in braces of their own" },
+  { "a unit that there is not", "bar(0, 4*KB) { a = { 0, rw } }", 2, nil, "unknown word 'KB'; did you mean 'KiB'?" },
   { "a doc string twice", row "a = { 0, rw, 'x', 'y' },", 3, "a", "a second doc string" },
   -- places
   { "overlapping registers", row "a = { 0x10, rw },\nb = { 0x12, rw },", 4, "b",
@@ -210,6 +219,8 @@ describe("mistakes", function()
   it("of the device statement", function()
     for text, message in pairs {
       ['device "t" { idd = "1234:5678" }'] = "no option 'idd'; did you mean 'id'?",
+      ['device "t" { "1234:5678" }'] = '"1234:5678" has no name; right would be id = "1234:5678"',
+      ['device "t" { id = 0x12345678 }'] = 'id = 305419896; right would be "1234:11e8"',
       ['device "t" { id = "12345678" }'] = 'id = "12345678"; right would be "1234:11e8"',
       ['device "t" { id = "1234:5678", msi = 3 }'] = "MSI has 1, 2, 4, 8, 16 or 32 vectors, not 3",
       ['device "t" { id = "1234:5678", class = "x" }'] = "class = x; right would be a number",

@@ -142,15 +142,25 @@ function M.device(def, name, t, where)
     add("the name %q; right would be letters, digits, - and _, at most 63", tostring(name))
   end
   if type(t) ~= "table" then add("device %q wants a table: { id = \"1234:11e8\" }", name) t = {} end
+  local unnamed_id
   for key, v in pairs(t) do
     local want = M.device_options[key]
-    if not want then
+    if key == 1 and type(v) == "string" and not t.id then
+      add("%q has no name; right would be id = %q", v, v)
+      unnamed_id = v
+    elseif not want then
       add("no option '%s'%s", tostring(key), mistakes_of.hint(key, M.device_options))
+    elseif mistakes_of.is_unknown(v) then
+      t[key] = nil
+    elseif key == "id" and type(v) ~= want then
+      add("id = %s; right would be \"1234:11e8\", vendor and device in four hex digits each", tostring(v))
+      t.id = "0000:0000"
     elseif type(v) ~= want then
       add("%s = %s; right would be a %s", key, tostring(v), want)
       t[key] = nil
     end
   end
+  t.id = t.id or unnamed_id
   if t.id then
     def.vendor, def.device = take_id(t.id, "id", add)
   else

@@ -85,7 +85,7 @@ local function define(path, ctx, given, dry)
   local text = env_of.read_file(path)
   if not text then
     local _, why = io.open(path, "rb")
-    def.mistakes:add(nil, nil, "cannot be read: %s", tostring(why):gsub("^.*: ", ""))
+    def.mistakes:add(nil, nil, "cannot be read: %s", why and why:gsub("^.*: ", "") or "it is a directory")
     return def
   end
   def.running = true

@@ -54,7 +54,10 @@ end
 
 local function check_bar_size(b, size, add)
   if type(size) ~= "number" then
-    add("the size is a %s; right would be bar(%s, 4*KiB) { … }", type(size), tostring(b.n))
+    if not mistakes_of.is_unknown(size) then
+      add("%s; right would be bar(%s, 4*KiB) { … }", size == nil and "no size" or "the size is a " .. type(size),
+        tostring(b.n))
+    end
     return 2 ^ 31
   elseif size < 16 or not numbers.is_power_of_two(size) then
     local right = next_power_of_two(size)
@@ -74,7 +77,8 @@ local function take_bar_options(b, opts, add)
   end
   for key, v in pairs(opts or {}) do
     if not bar_options[key] then
-      add("no option '%s'%s", tostring(key), mistakes_of.hint(key, bar_options))
+      add(type(v) == "table" and "no option '%s'%s; rows stand in braces of their own: bar(n, size) { … }"
+        or "no option '%s'%s", tostring(key), mistakes_of.hint(key, bar_options))
     elseif type(v) ~= bar_options[key] then
       add("%s = %s; right would be a %s", key, tostring(v), bar_options[key])
     elseif key == "sizes" then
@@ -160,7 +164,7 @@ end
 -- ---- device, ram, event, on ------------------------------------------------------------------------------
 
 local function device_word(def)
-  return function(name)
+  return function(name, given)
     local where = here(2)
     local function take(t)
       if def.device_where then
@@ -180,6 +184,7 @@ local function device_word(def)
       return function() end
     end
     def.device_called = where
+    if given ~= nil then take(given) end
     return take
   end
 end
@@ -190,7 +195,9 @@ local function ram_word(def)
     if type(bar) == "table" then bar = bar.bar end
     local sound = true
     for what, v in pairs { offset = offset or false, size = size or false } do
-      if type(v) ~= "number" or v < 0 or v ~= math.floor(v) or (what == "size" and v == 0) then
+      if mistakes_of.is_unknown(v) then
+        sound = false
+      elseif type(v) ~= "number" or v < 0 or v ~= math.floor(v) or (what == "size" and v == 0) then
         def.mistakes:add(where, "ram", "the %s is %s; right would be ram(0x1000, 4*KiB)", what, tostring(v))
         sound = false
       end
@@ -232,7 +239,7 @@ M.on_later = { power = true, config_write = true, known = "start, stop, reset, b
 local function read_file(path)
   local f = io.open(path, "rb")
   if not f then return nil end
-  local text = f:read("*a")
+  local text = f:read("*a")             -- nil: a directory
   f:close()
   return text
 end
@@ -258,7 +265,11 @@ function M.compile(def, env, text, file)
   local chunk, message = loadstring(text, "@" .. file)
   if not chunk then
     local _, line, what = mistakes_of.split(message)
-    if what:match("^'}' expected.* near '[%a_]") then what = what .. "; is a comma missing before it?" end
+    if what:match("^'}' expected.* near '[%a_]") then
+      what = what .. "; is a comma missing before it?"
+    elseif what:match("^'=' expected near '%d") then
+      what = what .. "; a BAR is bar(0, 4*KiB) { … }"
+    end
     def.mistakes:add({ file = file, line = line }, nil, "not Lua: %s", (what:gsub("%%", "%%%%")))
     return nil
   end

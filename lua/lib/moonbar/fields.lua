@@ -83,9 +83,11 @@ function M.parse(reg, t, lines, twice, mistakes)
       add({ line = line }, "field %s has no bit number; right would be %s = %s(0)", name, name,
         tostring(v))
     elseif access.kind(field) ~= "field" then
-      if not (type(v) == "table" and rawget(v, "unknown_word")) then
-        add({ line = line }, "field %s is a %s; right would be %s = rw(7) or %s = rw(15, 8)", name,
-          access.kind(v) or type(v), name, name)
+      local a, b = 15, 8
+      if type(v) == "table" and type(v[1]) == "number" and type(v[2]) == "number" then a, b = v[1], v[2] end
+      if not mistakes_of.is_unknown(v) then
+        add({ line = line }, "field %s is a %s; right would be %s = rw(7) or %s = rw(%d, %d)", name,
+          access.kind(v) or type(v), name, name, a, b)
       end
     else
       M.add(reg, name, field, lines[name] or field.line or reg.line, add)

@@ -115,6 +115,11 @@ function M.blame(fmt, ...)
   error(message, 0)
 end
 
+-- What an unknown word gives while a file runs (env.lua): a mistake already, so not worth a second one.
+function M.is_unknown(v)
+  return type(v) == "table" and rawget(v, "unknown_word") ~= nil
+end
+
 -- Split a Lua error message into file, line and text.
 function M.split(message)
   local file, line, text = tostring(message):match("^([^\n]-):(%d+): (.*)$")

@@ -10,6 +10,8 @@ local numbers = require "moonbar.numbers"
 local source = require "moonbar.source"
 local mistakes_of = require "moonbar.mistakes"
 
+local is_unknown = mistakes_of.is_unknown
+
 local M = {}
 
 M.options = {
@@ -29,10 +31,6 @@ M.options = {
   sticky = "true: only a cold reset puts it back",
   exclude = "why the tests made from the map leave it out",
 }
-
-local function is_unknown(v)
-  return type(v) == "table" and rawget(v, "unknown_word") ~= nil
-end
 
 local function describe(v)
   local kind = access.kind(v)
@@ -73,7 +71,15 @@ local function take_positional(reg, v, seen, add)
       tostring(v), v.access)
     reg.access = reg.access or v.access         -- one mistake is enough
   elseif type(v) == "string" then
-    if once("doc string", "one line for people is enough") then reg.doc = v end
+    if access.words[v] then
+      add("%q is a string; right would be %s, without quotes", v, v)
+      reg.access = reg.access or v
+    elseif tonumber(v) then
+      add("%q is a string; right would be %s, without quotes", v, v)
+      if not seen.offset then seen.offset, reg.offset = true, tonumber(v) end
+    elseif once("doc string", "one line for people is enough") then
+      reg.doc = v
+    end
   elseif type(v) == "table" then
     if once("table of fields", "put all fields into one") then reg.fields_given = v end
   else
@@ -179,9 +185,15 @@ local takers = {
 
 local function take_option(reg, key, v, add)
   if is_unknown(v) then return end
-  if access.kind(v) == "field" or access.kind(v) == "word" then
+  if access.kind(v) == "word" and key == "access" and not reg.access then
+    add("access stands in its place, without a name: { 0x00, %s, … }", v.name)
+    reg.access = v.name
+  elseif access.kind(v) == "field" or access.kind(v) == "word" then
     add("%s = %s stands beside the options; fields stand in a nested table: { %s = %s }", key,
       tostring(v), key, tostring(v))
+  elseif key == "offset" and not reg.offset and numbers.is_integer(v) then
+    add("offset stands in its place, without a name: { %s, rw, … }", numbers.hex(v, 8))
+    reg.offset = v
   elseif not takers[key] then
     add("no option '%s'%s", key, mistakes_of.hint(key, takers))
   else
