@@ -17,6 +17,7 @@
 #include "moonbar.h"
 
 #define DEVICE	"moonbar.device"
+#define BY_ADDRESS "moonbar.by_address"	/* registry: struct binding * → its userdata, weak */
 
 extern const char mb_cdef[];	/* generated from moonbar.h and regs.h at build time */
 
@@ -30,6 +31,14 @@ struct binding {
 
 /* ---- the door --------------------------------------------------------------------- */
 
+static void push_device(lua_State *L, struct binding *b)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, BY_ADDRESS);
+	lua_pushlightuserdata(L, b);
+	lua_rawget(L, -2);
+	lua_remove(L, -2);			/* ... device or nil */
+}
+
 /* The hook failed with a message on the stack; tell core.on_error, and stderr if that fails. */
 static void report(struct binding *b, enum mb_event event, uint32_t row)
 {
@@ -39,10 +48,11 @@ static void report(struct binding *b, enum mb_event event, uint32_t row)
 	lua_getfield(L, -1, "on_error");	/* ... message core on_error */
 	lua_replace(L, -2);			/* ... message on_error */
 	if (lua_isfunction(L, -1)) {
+		push_device(L, b);
 		lua_pushinteger(L, event);
 		lua_pushnumber(L, row);
-		lua_pushvalue(L, -4);		/* ... message on_error event row message */
-		if (!lua_pcall(L, 3, 0, 0)) {	/* ... message */
+		lua_pushvalue(L, -5);		/* ... message on_error device event row message */
+		if (!lua_pcall(L, 4, 0, 0)) {	/* ... message */
 			lua_pop(L, 1);
 			return;
 		}
@@ -58,7 +68,7 @@ static int call_door(void *ctx, enum mb_event event, uint32_t row, struct mb_cal
 	int result;
 
 	(void)call;
-	if (!lua_checkstack(L, 8))
+	if (!lua_checkstack(L, 12))
 		return -1;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, b->traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, b->door);
@@ -287,6 +297,11 @@ static int l_device(lua_State *L)
 	b->on_error = luaL_ref(L, LUA_REGISTRYINDEX);	/* the module, whose on_error is called */
 	luaL_getmetatable(L, DEVICE);
 	lua_setmetatable(L, -2);			/* desc door b */
+	lua_getfield(L, LUA_REGISTRYINDEX, BY_ADDRESS);
+	lua_pushlightuserdata(L, b);
+	lua_pushvalue(L, -3);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
 	return 1;
 }
 
@@ -390,6 +405,12 @@ int luaopen_moonbar_core(lua_State *L)
 	lua_setfield(L, -2, "__index");
 	luaL_register(L, NULL, methods);		/* meta */
 	lua_pop(L, 1);
+	lua_newtable(L);				/* weak */
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "v");
+	lua_setfield(L, -2, "__mode");
+	lua_setmetatable(L, -2);
+	lua_setfield(L, LUA_REGISTRYINDEX, BY_ADDRESS);
 	lua_newtable(L);				/* core */
 	luaL_register(L, NULL, functions);
 	lua_pushvalue(L, -1);

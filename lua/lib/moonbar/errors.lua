@@ -18,9 +18,6 @@ local MAX_PLACES = 1000         -- a driver gone mad shall not fill memory
 -- Where all text goes; moonbar.log replaces it.
 M.write = function(text) io.stderr:write(text, "\n") end
 
--- Which device's door was opened last: whose hook an error is from, when C does not say.
-M.current = nil
-
 function M.attach(ctx)
   local seen, places = {}, 0
 
@@ -96,12 +93,8 @@ function M.on_error(ctx, event, row, message)
 end
 
 function M.install(core)
-  -- C tells of a hook that raised: (event, row, message), or with the device's userdata in front.
-  core.on_error = function(a, b, c, d)
-    local ctx, event, row, message = M.current, a, b, c
-    if type(a) == "userdata" then
-      ctx, event, row, message = M.by_core[a] or M.current, b, c, d
-    end
+  core.on_error = function(device, event, row, message)       -- C tells of a hook that raised
+    local ctx = M.by_core[device]
     if not ctx then return M.write(tostring(message)) end
     M.on_error(ctx, event, row, message)
   end

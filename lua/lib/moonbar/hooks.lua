@@ -181,7 +181,6 @@ end
 function M.door(ctx)
   local WRITE, READ = lib.event.write, lib.event.read
   local function door(event, row)
-    errors.current = ctx
     if event == WRITE then return ctx.writes[row]() end
     if event == READ then return ctx.reads[row]() end
     return others(ctx, event, row)

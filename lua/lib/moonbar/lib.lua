@@ -13,9 +13,6 @@ if not pcall(ffi.typeof, "struct mb_desc") or not pcall(ffi.sizeof, "struct mb_d
 end
 
 M.C = core.ffi_lib(ffi)
-if not pcall(function() return M.C.mb_state end) then   -- a library that its loader kept to itself
-  M.C = ffi.load(assert(package.searchpath("moonbar.core", package.cpath)))
-end
 M.none = 0xffffffff             -- MB_NONE
 
 -- enum mb_event, mb_irq_op and mb_guest_error by name
