@@ -17,54 +17,15 @@
 
 #include "queue.h"
 
-#define TOLD_BITS	12
-
-/**
- * struct pciem_queue_state - the kernel's side of the queue
- * @shared: what the host maps too
- * @lock: @tail, entries, @slots; a leaf; any context but NMI
- * @tail: requests made
- * @head: last head that was believed
- * @slots: in use; @gen: of the last request that used each
- * @sleepers: drivers asleep, a queue a slot
- * @host: poll()
- * @told: guest errors that were told, hashed
- * @reported: completion timeouts in the log
- */
-struct pciem_queue_state {
-	struct pciem_queue *shared;
-	raw_spinlock_t lock;
-	u32 tail, head;
-	DECLARE_BITMAP(slots, PCIEM_QUEUE_SLOTS);
-	u32 gen[PCIEM_QUEUE_SLOTS];
-	wait_queue_head_t sleepers[PCIEM_QUEUE_SLOTS];
-	wait_queue_head_t host;
-	DECLARE_BITMAP(told, 1 << TOLD_BITS);
-	struct ratelimit_state reported;
-};
-
 static unsigned int stall_ms = 1000;
 module_param(stall_ms, uint, 0644);
 MODULE_PARM_DESC(stall_ms, "a full queue that does not move for so long means that the host is dead");
 
 /* ---- head and tail ---------------------------------------------------------------------- */
 
-/* How far the host has come. Read before tail, so that an honest head is never ahead of it. */
-static u32 believed_head(struct pciem_queue_state *q)
-{
-	u32 h = smp_load_acquire(&q->shared->head);
-	u32 last = READ_ONCE(q->head), tail = READ_ONCE(q->tail);
-
-	if (h - last > tail - last)
-		return last;
-	if (h != last)
-		WRITE_ONCE(q->head, h);
-	return h;
-}
-
 static bool handled(struct pciem_queue_state *q, u32 target)
 {
-	return (s32)(believed_head(q) - target) >= 0;
+	return (s32)(pciem_queue_head(q) - target) >= 0;
 }
 
 static void wake_host(struct pciem_queue_state *q)
@@ -81,7 +42,7 @@ static bool put(struct pciem_queue_state *q, const struct pciem_request *req)
 	bool room;
 
 	raw_spin_lock_irqsave(&q->lock, flags);
-	room = q->tail - believed_head(q) < PCIEM_QUEUE_ENTRIES;
+	room = q->tail - pciem_queue_head(q) < PCIEM_QUEUE_ENTRIES;
 	if (room) {
 		q->shared->entry[q->tail % PCIEM_QUEUE_ENTRIES] = *req;
 		WRITE_ONCE(q->tail, q->tail + 1);
@@ -110,25 +71,20 @@ static bool post(struct pciem_session *s, const struct pciem_request *req, bool 
 	if (likely(put(q, req)))
 		return true;
 	pciem_count(s, queue_full);
-	head = believed_head(q);
+	head = pciem_queue_head(q);
 	pciem_wait_begin(&w, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
 	do {
 		if (READ_ONCE(s->dead))
 			return false;
 		if (put(q, req))
 			return true;
-		if (believed_head(q) != head) {
-			head = believed_head(q);
+		if (pciem_queue_head(q) != head) {
+			head = pciem_queue_head(q);
 			pciem_wait_begin(&w, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
 		}
 	} while (pciem_wait_more(&w));
 	pciem_session_die(s, "the host has left a full queue alone");
 	return false;
-}
-
-static bool drained(struct pciem_queue_state *q)
-{
-	return believed_head(q) == READ_ONCE(q->tail);
 }
 
 /* Promise 3: a read pushes the writes before it. False: not in time. */
@@ -260,7 +216,7 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 		return mb_regs_read(&s->regs, bar, offset, size);
 	}
 	/* A write that overtook posted ones would not be one on a bus: then it is posted, too. */
-	if (route == MB_LOCAL && drained(s->queue)) {
+	if (route == MB_LOCAL && pciem_queue_drained(s->queue)) {
 		pciem_count(s, local);
 		mb_regs_write(&s->regs, bar, offset, size, data);
 		return 0;
@@ -396,7 +352,7 @@ __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_t
 	__poll_t ready;
 
 	poll_wait(f, &q->host, pt);
-	ready = drained(q) ? 0 : EPOLLIN | EPOLLRDNORM;
+	ready = pciem_queue_drained(q) ? 0 : EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(s->dead) || smp_load_acquire(&s->phase) == PCIEM_STOPPED)
 		ready |= EPOLLHUP;
 	return ready;

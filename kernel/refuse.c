@@ -16,7 +16,7 @@ static struct {
 	struct task_struct *task;
 	unsigned long ip;
 } passes[PASSES];
-static unsigned int npasses;		/* in use; read without the lock: mostly zero */
+unsigned int pciem_trap_npasses;
 static DEFINE_RAW_SPINLOCK(passes_lock);
 
 static unsigned long told[1 << 8];	/* addresses of refused instructions, hashed */
@@ -68,7 +68,7 @@ void pciem_trap_pass(const struct pt_regs *regs)
 			continue;
 		passes[i].task = current;
 		passes[i].ip = regs->ip;
-		WRITE_ONCE(npasses, npasses + 1);
+		WRITE_ONCE(pciem_trap_npasses, pciem_trap_npasses + 1);
 		break;
 	}
 	raw_spin_unlock_irqrestore(&passes_lock, flags);
@@ -80,14 +80,12 @@ bool pciem_trap_passes(const struct pt_regs *regs)
 	bool found = false;
 	int i;
 
-	if (likely(!READ_ONCE(npasses)))
-		return false;
 	raw_spin_lock_irqsave(&passes_lock, flags);
 	for (i = 0; i < PASSES && !found; i++) {
 		if (passes[i].task != current || passes[i].ip != regs->ip)
 			continue;
 		passes[i].task = NULL;
-		WRITE_ONCE(npasses, npasses - 1);
+		WRITE_ONCE(pciem_trap_npasses, pciem_trap_npasses - 1);
 		found = true;
 	}
 	raw_spin_unlock_irqrestore(&passes_lock, flags);

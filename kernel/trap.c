@@ -28,6 +28,7 @@
 
 static LIST_HEAD(sessions);		/* RCU; sessions on a bus */
 static DEFINE_SPINLOCK(sessions_lock);
+unsigned int pciem_trap_change;
 
 /* ---- mappings ------------------------------------------------------------------------ */
 
@@ -132,6 +133,7 @@ int pciem_trap_add(struct pciem_session *s)
 	init_completion(&s->quiet);
 	spin_lock(&sessions_lock);
 	list_add_rcu(&s->windows, &sessions);
+	WRITE_ONCE(pciem_trap_change, pciem_trap_change + 1);
 	spin_unlock(&sessions_lock);
 	s->trapping = true;
 	return 0;
@@ -144,6 +146,7 @@ void pciem_trap_remove(struct pciem_session *s)
 	s->trapping = false;
 	spin_lock(&sessions_lock);
 	list_del_rcu(&s->windows);
+	WRITE_ONCE(pciem_trap_change, pciem_trap_change + 1);
 	spin_unlock(&sessions_lock);
 	/* Its switch to one counter waits for an RCU grace period, and so for readers of the list. */
 	percpu_ref_kill(&s->accesses);
@@ -187,6 +190,21 @@ static bool find_window(struct trap *t, u64 phys)
 	return t->s;
 }
 
+struct pciem_session *pciem_trap_find(u64 phys, int *bar, u64 *offset)
+{
+	struct pciem_session *s;
+	u64 start;
+
+	list_for_each_entry_rcu(s, &sessions, windows, irqs_disabled()) {
+		*bar = bar_at(s, phys, &start);
+		if (*bar >= 0) {
+			*offset = phys - start;
+			return s;
+		}
+	}
+	return NULL;
+}
+
 static bool any_window(u64 phys, u64 len)
 {
 	struct pciem_session *s;
@@ -205,22 +223,13 @@ static bool any_window(u64 phys, u64 len)
 
 /* ---- one access ----------------------------------------------------------------------------- */
 
-/* Memory decoding on and in D0 (PCIe 6.0 §7.5.1.1.3, §5.3.1.4)? One aligned byte each: no lock. */
-static bool decodes(const struct pciem_session *s)
-{
-	const struct mb_config *c = &s->config;
-
-	return READ_ONCE(c->val[MB_PCI_COMMAND]) & MB_COMMAND_MEMORY &&
-	       !(c->pm && (READ_ONCE(c->val[c->pm + 4]) & 3) == 3);
-}
-
 static u64 access_one(struct trap *t, u64 offset, unsigned int size, u64 data, bool write)
 {
 	struct pciem_session *s = t->s;
 	u32 bar = t->bar;
 
 	pciem_count(s, traps);
-	if (READ_ONCE(s->dead) || !decodes(s))
+	if (READ_ONCE(s->dead) || !pciem_decodes(s))
 		return ~0ull;
 	if (s->msix.count && pciem_msix_covers(s, bar, offset, size)) {
 		if (!write)
@@ -400,36 +409,64 @@ static void emulate(struct trap *t, struct pt_regs *regs, const struct mb_insn *
 	}
 }
 
-/* Takes the place of bad_area_nosemaphore(); interrupts are off, as there. */
-static void trap_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address,
-		       u64 phys)
+/* A page of memory that was not shown yet? Interrupts are off. */
+static bool show(struct trap *t, unsigned long address)
+{
+	struct page *page = NULL;
+
+	if (t->s && !READ_ONCE(t->s->dead) && pciem_decodes(t->s))
+		page = pciem_bar_direct(t->s, t->bar, (t->phys | offset_in_page(address)) - t->start,
+					GFP_ATOMIC);
+	return page && show_page(page, address);
+}
+
+/* @cached: the instruction, if fast.c knows it */
+static noinline void trap_slow(struct pt_regs *regs, unsigned long address, u64 phys,
+			       const struct pciem_move *cached, enum pciem_fast fast)
 {
 	struct trap t = {
 		.va = address & PAGE_MASK, .phys = phys & PAGE_MASK, .may_sleep = may_sleep(regs),
 	};
 	bool irqs = regs->flags & X86_EFLAGS_IF;
-	struct page *page = NULL;
+	struct pciem_move m;
 	struct mb_insn insn;
 
 	if (in_nmi() || !find_window(&t, phys))
 		t.s = NULL;
-	if (t.s && !READ_ONCE(t.s->dead) && decodes(t.s))
-		page = pciem_bar_direct(t.s, t.bar, phys - t.start, GFP_ATOMIC);
-	if (page && show_page(page, address))
+	if (fast == PCIEM_FAST_UNKNOWN && show(&t, address))
 		goto out;
-	if (!pciem_trap_decode(regs, &insn)) {
+	if (cached) {
+		m = *cached;
+	} else if (!pciem_trap_decode(regs, &insn)) {
 		pciem_trap_refused(&t, regs, 0);
 		pciem_trap_pass(regs);
 		goto out;
 	}
 	if (irqs)
 		local_irq_enable();
-	emulate(&t, regs, &insn);
+	if (cached)
+		pciem_move_done(&m, regs, access_phys(&t, phys, m.size, pciem_move_data(&m, regs),
+						      m.write));
+	else
+		emulate(&t, regs, &insn);
 	if (irqs)
 		local_irq_disable();
 out:
 	if (t.s)
 		percpu_ref_put(&t.s->accesses);
+}
+
+/* Takes the place of bad_area_nosemaphore(); interrupts are off, as there. */
+static void trap_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address,
+		       u64 phys)
+{
+	enum pciem_fast fast = PCIEM_FAST_UNKNOWN;
+	struct pciem_move *m = NULL;
+
+	if (likely(!in_nmi()))
+		fast = pciem_fast(regs, address, phys, &m);
+	if (fast != PCIEM_FAST_DONE)
+		trap_slow(regs, address, phys, m, fast);
 }
 
 /* ---- hooks ------------------------------------------------------------------------------------------------- */
@@ -441,7 +478,9 @@ static void notrace fault_hook(unsigned long ip, unsigned long parent, struct ft
 	struct pt_regs *regs = (struct pt_regs *)r->di;
 	u64 phys;
 
-	if (user_mode(regs) || !trapped_address(r->dx, &phys) || pciem_trap_passes(regs))
+	if (!trapped_address(r->dx, &phys) || user_mode(regs))
+		return;
+	if (READ_ONCE(pciem_trap_npasses) && pciem_trap_passes(regs))
 		return;
 	r->cx = phys;
 	r->ip = (unsigned long)trap_fault;

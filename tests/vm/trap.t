@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A driver's accesses to a BAR: mapped, answered in the kernel, posted, waited for, from every context, in
+# order, and never for ever. traphost.c is the device, modules/traptest.c the driver.
+# "trap.t bench" prints figures instead.
+# Try: tests/vm/run trap
+# kernels: all
+# timeout: 240
+. tests/vm/lib.sh
+
+host=build/vm/traphost
+if [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi kernel/core -name '*.[ch]' -newer $host)" ]; then
+	mkdir -p build/vm
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $host tests/vm/trap{host,dev}.c \
+		kernel/core/regs.c || exit
+fi
+[ "${1-}" != build ] || exit 0
+[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+before=$(cat /sys/module/pciem/refcnt)
+insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/traptest.ko" || exit
+if [ "${1-}" = bench ]; then
+	$host bench
+	exit
+fi
+complete=''
+while IFS= read -r line; do
+	case $line in
+	'ok '*) pass "${line#ok * - }" ;;
+	'not ok '*) fail "${line#not ok * - }" ;;
+	'1..'*) complete=1 ;;
+	*) echo "$line" ;;
+	esac
+done < <($host)
+is 'traphost came to its end' "$complete" 1
+like 'what a driver left mapped is named' "$(dmesg)" 'the driver never unmapped 1 pages of its BARs'
+like 'a given-up read is named' "$(dmesg)" 'BAR 0 \+ 0x18: a read of 4 bytes was not answered in 50000 us'
+ok 'the test driver can be unloaded' rmmod traptest
+is 'nobody holds the module' "$(cat /sys/module/pciem/refcnt)" "$before"
+if [ "$before" = 0 ] && [ -n "$MB_MODULE" ]; then
+	ok 'the module can be unloaded' rmmod pciem
+	ok 'and loaded again' insmod "$MB_MODULE"
+fi
+done_testing
