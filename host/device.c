@@ -108,6 +108,32 @@ static int check_places(struct mb_device *dev, struct mb_error *err)
 	return 0;
 }
 
+/* Configuration registers are a register file of their own, with one "BAR": the space. */
+static int build_config(struct mb_device *dev, const struct mb_desc *desc, struct mb_error *err)
+{
+	struct mb_reg *rows = calloc(desc->nconfig + 1, sizeof(*rows));
+	uint32_t bad;
+
+	dev->config = (struct mb_regs){
+		.rows = rows, .nrows = desc->nconfig, .ops = &mb_dispatch_config_ops, .ctx = dev,
+		.state = calloc(desc->nconfig + 1, sizeof(*dev->config.state)),
+	};
+	if (!rows || !dev->config.state)
+		return mb_fail(err, "%s: no memory for %u registers in configuration space",
+			       desc->name, desc->nconfig);
+	if (desc->nconfig)
+		memcpy(rows, desc->config, desc->nconfig * sizeof(*rows));
+	if (mb_regs_init(&dev->config, &bad))
+		return mb_fail(err, "%s: configuration row %u (offset %#x) is out of order, overlaps its neighbour or has a mask, size or reference out of range",
+			       desc->name, bad, rows[bad].offset);
+	for (bad = 0; bad < desc->nconfig; bad++)
+		if (rows[bad].bar || rows[bad].size > 4 || rows[bad].offset + rows[bad].size > 4096)
+			return mb_fail(err, "%s: configuration row %u (offset %#x) is larger than 4 bytes or beyond the 4 KiB of configuration space",
+				       desc->name, bad, rows[bad].offset);
+	mb_regs_reset(&dev->config, true);
+	return 0;
+}
+
 static int build(struct mb_device *dev, const struct mb_desc *desc, struct mb_error *err)
 {
 	uint32_t bad = MB_NONE;
@@ -139,7 +165,7 @@ static int build(struct mb_device *dev, const struct mb_desc *desc, struct mb_er
 			       desc->name, dev->rows[bad].id, dev->rows[bad].offset);
 	}
 	mb_regs_reset(&dev->regs, true);
-	return 0;
+	return build_config(dev, desc, err);
 }
 
 struct mb_device *mb_device_new(const struct mb_desc *desc, mb_handler handler, void *ctx,
@@ -147,7 +173,8 @@ struct mb_device *mb_device_new(const struct mb_desc *desc, mb_handler handler, 
 {
 	struct mb_device *dev;
 
-	if (desc->nrows > MB_MAX_ROWS || desc->ncaps > MB_MAX_CAPS) {
+	if (desc->nrows > MB_MAX_ROWS || desc->nconfig > MB_MAX_ROWS ||
+	    desc->ncaps > MB_MAX_CAPS) {
 		mb_fail(err, "%s: %u registers and %u capabilities; at most %u and %u", desc->name,
 			desc->nrows, desc->ncaps, MB_MAX_ROWS, MB_MAX_CAPS);
 		return NULL;
@@ -168,6 +195,7 @@ struct mb_device *mb_device_new(const struct mb_desc *desc, mb_handler handler, 
 	}
 	dev->desc.rows = dev->rows;
 	dev->desc.ram = dev->ram;
+	dev->desc.config = dev->config.rows;
 	return dev;
 }
 
@@ -181,6 +209,8 @@ void mb_device_free(struct mb_device *dev)
 	free(dev->row_of);
 	free(dev->ram);
 	free(dev->own_state);
+	free((void *)dev->config.rows);
+	free(dev->config.state);
 	free(dev->timer);
 	free(dev);
 }
@@ -202,6 +232,11 @@ struct mb_reg_state *mb_state(struct mb_device *dev)
 	return dev->regs.state;
 }
 
+struct mb_reg_state *mb_config_state(struct mb_device *dev)
+{
+	return dev->config.state;
+}
+
 uint32_t mb_row_of(const struct mb_device *dev, uint32_t id)
 {
 	return id < dev->desc.nrows ? dev->row_of[id] : MB_NONE;
@@ -213,14 +248,23 @@ void mb_poke(struct mb_device *dev, uint32_t row, uint64_t mask, uint64_t value,
 	struct mb_reg_state *st;
 	uint64_t before;
 
-	if (row >= dev->desc.nrows)
+	if (row >= dev->desc.nrows) {
+		row -= dev->desc.nrows;
+		if (row < dev->desc.nconfig) {
+			row = dev->config.rows[row].target;
+			mb_regs_poke(&dev->config.state[row],
+				     mask & mb_size_mask(dev->config.rows[row].size), value);
+		}
 		return;
+	}
 	row = dev->rows[row].target;
 	r = &dev->rows[row];
 	st = &dev->regs.state[row];
 	before = __atomic_load_n(&st->value, __ATOMIC_RELAXED);
 	mb_regs_poke(st, mask & mb_size_mask(r->size), value);
-	if (r->vector != MB_NONE && (raise || (before & mask) != (value & mask)))
+	if (r->flags & MB_REG_ENABLE && (before & mask) != (value & mask))
+		mb_dispatch_enabled(dev, row);
+	else if (r->vector != MB_NONE && (raise || (before & mask) != (value & mask)))
 		mb_irq(dev, r->vector, raise ? MB_IRQ_RAISE : MB_IRQ_EVAL);
 }
 
@@ -367,6 +411,19 @@ void mb_config_write32(struct mb_device *dev, uint32_t offset, uint32_t size, ui
 {
 	if (dev->bus && dev->bus->config_write && !dev->removed)
 		dev->bus->config_write(dev, offset, size, value);
+}
+
+int mb_bus_reset(struct mb_device *dev, uint32_t kind, struct mb_error *err)
+{
+	if (!dev->bus || !dev->bus->bus_read)
+		return mb_fail(err, "%s: %s", dev->desc.name, dev->bus ?
+			       "its driver, which could reset it, is the kernel's" :
+			       "is on no bus");
+	if (kind > 3)
+		return mb_fail(err, "%s: reset %u; there are 0 (cold) to 3 (bus)", dev->desc.name,
+			       kind);
+	mb_dispatch_reset(dev, kind);
+	return 0;
 }
 
 uint32_t mb_irq_take(struct mb_device *dev, uint32_t vector)

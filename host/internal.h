@@ -30,6 +30,7 @@ struct mb_device {
 	uint32_t *row_of;
 	struct mb_regs regs;
 	struct mb_reg_state *own_state;	/* before a bus lends its own */
+	struct mb_regs config;		/* registers in configuration space, as a file of their own */
 
 	mb_handler handler;
 	void *ctx;
@@ -51,12 +52,21 @@ struct mb_device {
 int mb_fail(struct mb_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* dispatch.c */
-extern const struct mb_regs_ops mb_dispatch_ops;
+extern const struct mb_regs_ops mb_dispatch_ops, mb_dispatch_config_ops;
 int mb_dispatch(struct mb_device *dev, enum mb_event event, uint32_t row);
 /* A guest error or a timeout that the bus found: as the register file's own. */
 void mb_dispatch_guest_error(struct mb_device *dev, enum mb_guest_error what, uint32_t row,
 			     uint32_t bar, uint64_t offset, unsigned int size, uint64_t value);
 void mb_dispatch_reset(struct mb_device *dev, uint32_t kind);
+/* A driver's access to configuration space, as far as rows cover it: on the value that the image
+ * answers, and, for a write, with the event after it.
+ */
+uint32_t mb_dispatch_config_read(struct mb_device *dev, uint32_t offset, uint32_t size,
+				 uint32_t value);
+void mb_dispatch_config_write(struct mb_device *dev, uint32_t offset, uint32_t size,
+			      uint32_t value);
+/* Status rows that @row, an enable register, enables causes of: look at their level again. */
+void mb_dispatch_enabled(struct mb_device *dev, uint32_t row);
 
 /* timer.c: run what is due, up to @limit of them; returns how many */
 int mb_timers_run(struct mb_device *dev, int limit);

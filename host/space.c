@@ -5,6 +5,7 @@
  *
  * Try it:  make build/test_host && build/test_host
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "caps.h"
@@ -40,8 +41,87 @@ static const char *cap_name(uint32_t id)
 	       id == MB_CAP_ID_VENDOR ? "vendor-specific" : "unknown";
 }
 
+static int add_caps(struct mb_config *c, const struct mb_desc *d, int8_t *owner,
+		    struct mb_error *err)
+{
+	uint32_t i;
+
+	memset(owner, MB_OWNER_NONE, MB_CONFIG_SIZE);
+	memset(owner, MB_OWNER_HEADER, MB_CONFIG_CAPS);
+	for (i = 0; i < d->ncaps; i++) {
+		int at = add_cap(c, &d->cap[i]);
+
+		if (at < 0)
+			return mb_fail(err, "%s: capability %u (%s): an argument is out of range, it is there twice, or no room is left below 0x100",
+				       d->name, i + 1, cap_name(d->cap[i].id));
+		memset(owner + at, (int)i, c->cap_end - at);
+	}
+	return 0;
+}
+
+/*
+ * What masks alone say of a configuration register, for a bus that answers from the image: the
+ * rest (locks, aliases, `once`, written ones that set …) is the register file's.
+ */
+static void put_row(struct mb_config *c, const struct mb_reg *r, bool alone)
+{
+	uint64_t val = r->reset & r->rd, wmask = r->wr & r->rd & ~r->once, w1c = r->w1c;
+	uint32_t i;
+
+	if (!alone)
+		wmask = w1c = 0;
+	for (i = 0; i < r->size; i++) {
+		c->val[r->offset + i] = val >> 8 * i;
+		c->wmask[r->offset + i] = wmask >> 8 * i;
+		c->w1c[r->offset + i] = w1c >> 8 * i;
+	}
+}
+
+/* Nobody's, or inside a vendor-specific capability, after its identifier, pointer and length */
+static bool is_free(const struct mb_desc *d, const int8_t *owner, uint32_t at)
+{
+	int who = owner[at];
+
+	return who == MB_OWNER_NONE || (who >= 0 && d->cap[who].id == MB_CAP_ID_VENDOR &&
+					owner[at - 3] == who);
+}
+
+static int put_rows(struct mb_config *c, const struct mb_desc *d, const int8_t *owner,
+		    struct mb_error *err)
+{
+	uint32_t i, at;
+
+	for (i = 0; i < d->nconfig; i++) {
+		const struct mb_reg *r = &d->config[i];
+
+		for (at = r->offset; at < r->offset + r->size; at++) {
+			if (!is_free(d, owner, at))
+				return mb_fail(err, "%s: the configuration register at %#x is over the %s",
+					       d->name, r->offset, owner[at] < 0 ? "header" :
+					       cap_name(d->cap[owner[at]].id));
+		}
+		put_row(c, r, r->lock == MB_NONE && r->target == i);
+	}
+	return 0;
+}
+
+int mb_config_owners(const struct mb_desc *desc, int8_t *owner, struct mb_error *err)
+{
+	struct mb_config_ids ids = { .vendor = 1 };
+	struct mb_config *c = malloc(sizeof(*c));
+	int ret;
+
+	if (!c)
+		return mb_fail(err, "%s: no memory", desc->name);
+	mb_config_init(c, &ids);
+	ret = add_caps(c, desc, owner, err);
+	free(c);
+	return ret;
+}
+
 int mb_space_build(struct mb_config *c, const struct mb_desc *d, struct mb_error *err)
 {
+	int8_t owner[MB_CONFIG_SIZE];
 	struct mb_config_ids ids = {
 		.vendor = d->vendor, .device = d->device, .subsys_vendor = d->subsys_vendor,
 		.subsys_device = d->subsys_device, .class_code = d->class_code,
@@ -60,10 +140,8 @@ int mb_space_build(struct mb_config *c, const struct mb_desc *d, struct mb_error
 				       (unsigned long long)d->bar[i].size,
 				       d->bar[i].is64 ? " and 64-bit" : "");
 	}
-	for (i = 0; i < d->ncaps; i++)
-		if (add_cap(c, &d->cap[i]) < 0)
-			return mb_fail(err, "%s: capability %u (%s): an argument is out of range, it is there twice, or no room is left below 0x100",
-				       d->name, i + 1, cap_name(d->cap[i].id));
+	if (add_caps(c, d, owner, err) || put_rows(c, d, owner, err))
+		return -1;
 	if (mb_caps_msix(c, &place))
 		return mb_fail(err, "%s: the MSI-X table or PBA does not fit its BAR", d->name);
 	return 0;

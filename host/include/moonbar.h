@@ -47,8 +47,10 @@ enum mb_event {
 	MB_EV_GUEST_ERROR,	/* size: enum mb_guest_error; offset, bar, value: where and what */
 	MB_EV_TIMEOUT,		/* a driver's access was given up and read as all-ones */
 	MB_EV_COMMAND,		/* value: the new COMMAND register */
-	MB_EV_RESET,		/* value: 1 FLR, 2 back to D0, 3 bus reset; registers are reset already */
+	MB_EV_RESET,		/* value: 0 cold, 1 FLR, 2 back to D0, 3 bus reset; registers are reset already */
 	MB_EV_REMOVED,		/* the device has left the bus */
+	MB_EV_POWER,		/* value: the new power state, 0 (D0) to 3 (D3hot) */
+	MB_EV_CONFIG_WRITE,	/* offset, size, value: a write to configuration space, carried out already */
 };
 
 /**
@@ -100,13 +102,24 @@ struct mb_desc {
 	uint32_t vendor, device, subsys_vendor, subsys_device, revision, class_code;
 	uint32_t intx;			/* has an INTx pin */
 	uint32_t dma_bits;		/* address bits of the device's DMA, 0: 64 */
-	uint32_t ncaps, nrows, nram, pad;
+	uint32_t ncaps, nrows, nram, nconfig;
 	uint64_t timeout_ns;		/* completion timeout, 0: 50 ms */
 	struct mb_bar_desc bar[6];
 	struct mb_cap cap[MB_MAX_CAPS];
 	const struct mb_reg *rows;	/* any order: sorted by mb_device_new(); .id is the caller's */
 	const struct mb_ram *ram;
+	/* Registers in configuration space, in order of offset; bar is 0, and they name each other
+	 * by their place here. To the handler and to mb_poke() the first of them is row nrows.
+	 */
+	const struct mb_reg *config;
 };
+
+/* mb_config_owners() - whose bytes of configuration space are: @owner[0 … 4095] becomes the index
+ * of the capability of @desc, MB_OWNER_HEADER or MB_OWNER_NONE. -1: they do not fit.
+ */
+#define MB_OWNER_NONE	(-1)
+#define MB_OWNER_HEADER	(-2)
+MB_API int mb_config_owners(const struct mb_desc *desc, int8_t *owner, struct mb_error *err);
 
 /* ---- a device ------------------------------------------------------------------- */
 
@@ -123,6 +136,8 @@ MB_API struct mb_call *mb_call_of(struct mb_device *dev);
 MB_API const struct mb_reg *mb_rows(const struct mb_device *dev, uint32_t *n);
 /* mb_state() - one element a row, shared with the bus; moves at mb_attach_*(): ask again */
 MB_API struct mb_reg_state *mb_state(struct mb_device *dev);
+/* mb_config_state() - one element a row of desc->config; stays where it is */
+MB_API struct mb_reg_state *mb_config_state(struct mb_device *dev);
 /* mb_row_of() - row index of desc->rows[id], MB_NONE if there is none */
 MB_API uint32_t mb_row_of(const struct mb_device *dev, uint32_t id);
 /* mb_poke() - the hardware's own hand: set bits of a row's state, and follow its interrupt:
@@ -212,6 +227,10 @@ MB_API void mb_bus_write(struct mb_device *dev, uint32_t bar, uint64_t offset, u
 			 uint64_t data);
 MB_API uint32_t mb_config_read32(struct mb_device *dev, uint32_t offset, uint32_t size);
 MB_API void mb_config_write32(struct mb_device *dev, uint32_t offset, uint32_t size, uint32_t value);
+/* mb_bus_reset() - @kind: as for MB_EV_RESET. A driver that resets its device saves configuration
+ * space before and puts it back after; so here it stays, but for what desc->config describes.
+ */
+MB_API int mb_bus_reset(struct mb_device *dev, uint32_t kind, struct mb_error *err);
 /* mb_irq_take() - interrupts delivered to the driver on @vector (INTx: 0) since last asked;
  * an INTx line that is asserted counts as one each time
  */

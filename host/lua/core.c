@@ -228,8 +228,12 @@ static int l_bus_write(lua_State *L)
 static int l_config_read(lua_State *L)
 {
 	struct binding *b = check(L);
+	uint32_t offset = check_u32(L, 2), size = check_size(L, 3, 4), value;
+	lua_State *was = enter(b, L);
 
-	lua_pushnumber(L, mb_config_read32(b->dev, check_u32(L, 2), check_size(L, 3, 4)));
+	value = mb_config_read32(b->dev, offset, size);
+	leave(b, was);
+	lua_pushnumber(L, value);
 	return 1;
 }
 
@@ -242,6 +246,18 @@ static int l_config_write(lua_State *L)
 	mb_config_write32(b->dev, offset, size, value);
 	leave(b, was);
 	return 0;
+}
+
+static int l_bus_reset(lua_State *L)
+{
+	struct binding *b = check(L);
+	uint32_t kind = check_u32(L, 2);
+	struct mb_error err = { "" };
+	lua_State *was = enter(b, L);
+	int ret = mb_bus_reset(b->dev, kind, &err);
+
+	leave(b, was);
+	return outcome(L, ret, &err);
 }
 
 static int l_free(lua_State *L)
@@ -268,6 +284,7 @@ static const luaL_Reg methods[] = {
 	{ "start", l_start }, { "stop", l_stop }, { "serve", l_serve }, { "step", l_step },
 	{ "bus_read", l_bus_read }, { "bus_write", l_bus_write },
 	{ "config_read", l_config_read }, { "config_write", l_config_write },
+	{ "bus_reset", l_bus_reset },
 	{ "free", l_free }, { "__gc", l_free }, { NULL, NULL }
 };
 

@@ -118,19 +118,32 @@ static void bus_write(struct mb_device *dev, uint32_t bar, uint64_t offset, uint
 	}
 }
 
+/* What the core answers (config.h): 1, 2 or 4 bytes, aligned */
+static bool is_config_access(uint32_t offset, uint32_t size)
+{
+	return (size == 1 || size == 2 || size == 4) && offset < MB_CONFIG_SIZE &&
+	       !(offset & (size - 1));
+}
+
 static uint32_t config_read(struct mb_device *dev, uint32_t offset, uint32_t size)
 {
 	struct sim *s = dev->bus_data;
 
 	if (mb_config_live(&s->config, offset, size))
 		mb_intr_live(&s->intr, &s->config);
-	return mb_config_read(&s->config, offset, size);
+	if (!is_config_access(offset, size))
+		return mb_size_mask(size);
+	return mb_dispatch_config_read(dev, offset, size, mb_config_read(&s->config, offset, size));
 }
 
 static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, uint32_t value)
 {
 	struct sim *s = dev->bus_data;
-	uint32_t changed = mb_config_write(&s->config, offset, size, value);
+	uint32_t changed;
+
+	if (!is_config_access(offset, size))
+		return;
+	changed = mb_config_write(&s->config, offset, size, value);
 
 	if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX)) {
 		mb_intr_config(&s->intr, &s->config);
@@ -140,6 +153,11 @@ static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, 
 		dev->call.value = mb_config_get(&s->config, MB_PCI_COMMAND, 2);
 		mb_dispatch(dev, MB_EV_COMMAND, MB_NONE);
 	}
+	if (changed & MB_CFG_PM) {
+		dev->call.value = mb_config_get(&s->config, s->config.pm + 4, 1) & 3;
+		mb_dispatch(dev, MB_EV_POWER, MB_NONE);
+	}
+	mb_dispatch_config_write(dev, offset, size, value);
 }
 
 /* ---- memory ------------------------------------------------------------------------- */
