@@ -172,7 +172,8 @@ describe("pci_endpoint_test", function()
     local p = page(64, 1)
     ep.src_addr, ep.dst_addr, ep.size = 0x1000, p.bus, 64
     local status = command "copy"
-    assert.same({ 1, 0, 1, 0 }, { status.copy_fail, status.copy_success, status.src_addr_invalid, status.dst_addr_invalid })
+    assert.same({ 1, 0 }, { status.copy_fail, status.copy_success })
+    assert.same({ 1, 0 }, { status.src_addr_invalid, status.dst_addr_invalid })
     ep.src_addr, ep.dst_addr = p.bus, 0x1000
     status = command "copy"
     assert.same({ 1, 0, 1 }, { status.copy_fail, status.src_addr_invalid, status.dst_addr_invalid })
