@@ -7,9 +7,10 @@
 . tests/vm/lib.sh
 
 host=build/vm/irqhost
-if [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi kernel/core/regs.h -name '*.[ch]' -newer $host)" ]; then
+if [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi kernel/core -name '*.[ch]' -newer $host)" ]; then
 	mkdir -p build/vm
-	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $host tests/vm/irqhost.c tests/vm/irqside.c || exit
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $host tests/vm/irqhost.c tests/vm/irqside.c \
+		kernel/core/regs.c || exit
 fi
 [ "${1-}" != build ] || exit 0
 [ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'

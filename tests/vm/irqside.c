@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "irqside.h"
-#include "../../kernel/core/regs.h"
 
 static int tests, failures;
 
@@ -112,21 +111,23 @@ static void add_config(int fd, const struct irqside_device *d)
 		must(fd, PCIEM_ADD_CAPABILITY, &msix, "MSI-X");
 }
 
-static void add_regs(int fd, const struct irqside_device *d)
+static void add_regs(struct irqside *s, const struct irqside_device *d)
 {
-	struct mb_reg rows[2] = {
-		{ .offset = IRQTEST_STATUS, .size = 4, .rd = ~0u, .w1c = ~0u, .lock = MB_NONE,
-		  .target = 0, .vector = d->bound ? 0 : MB_NONE, .enable = d->bound ? 1 : MB_NONE },
-		{ .offset = IRQTEST_ENABLE, .size = 4, .rd = ~0u, .wr = ~0u, .lock = MB_NONE,
-		  .target = 1, .vector = d->bound ? 0 : MB_NONE, .enable = MB_NONE,
-		  .flags = d->bound ? MB_REG_ENABLE : 0, .id = 1 },
-	};
-	struct mb_ram ram = { .bar = 2, .size = IRQTEST_BAR2 };
+	static const struct mb_ram ram = { .bar = 2, .size = IRQTEST_BAR2 };
 	struct pciem_regs r = {
-		.rows = (uintptr_t)rows, .nrows = 2, .ram = (uintptr_t)&ram, .nram = 1,
+		.rows = (uintptr_t)s->rows, .nrows = 2, .ram = (uintptr_t)&ram, .nram = 1,
 	};
 
-	must(fd, PCIEM_SET_REGS, &r, "SET_REGS");
+	s->rows[0] = (struct mb_reg) {
+		.offset = IRQTEST_STATUS, .size = 4, .rd = ~0u, .w1c = ~0u, .lock = MB_NONE,
+		.target = 0, .vector = d->bound ? 0 : MB_NONE, .enable = d->bound ? 1 : MB_NONE,
+	};
+	s->rows[1] = (struct mb_reg) {
+		.offset = IRQTEST_ENABLE, .size = 4, .rd = ~0u, .wr = ~0u, .lock = MB_NONE,
+		.target = 1, .vector = d->bound ? 0 : MB_NONE, .enable = MB_NONE,
+		.flags = d->bound ? MB_REG_ENABLE : 0, .id = 1,
+	};
+	must(s->pciem, PCIEM_SET_REGS, &r, "SET_REGS");
 }
 
 int find_sysfs(unsigned int unit, char path[64])
@@ -182,16 +183,45 @@ static void find(struct irqside *s)
 		bail(name);
 }
 
-/* Takes what is queued (COMMAND changes), since reads wait until the host has seen it. */
-static void *drain(void *arg)
+/* ---- the host's side of the registers ------------------------------------------------------------ */
+
+static void regs_irq(void *ctx, u32 row, bool raised)
+{
+	struct irqside *s = ctx;
+
+	pciem_irq_op(s, s->rows[row].vector, raised ? PCIEM_IRQ_RAISE : PCIEM_IRQ_EVAL);
+}
+
+static const struct mb_regs_ops regs_ops = { .irq = regs_irq };
+
+static void make_regs(struct irqside *s, struct mb_reg_state *state)
+{
+	u32 bad;
+
+	s->regs = (struct mb_regs) {
+		.rows = s->rows, .nrows = 2, .state = state, .ops = &regs_ops, .ctx = s,
+	};
+	errno = EINVAL;
+	if (mb_regs_init(&s->regs, &bad))
+		bail("the rows");
+}
+
+/* Carries out what is queued: a write behind a COMMAND change comes this way. */
+static void *serve(void *arg)
 {
 	struct irqside *s = arg;
 	struct pollfd p = { .fd = s->pciem, .events = POLLIN };
+	u32 head = 0;
 
 	while (!__atomic_load_n(&s->closing, __ATOMIC_RELAXED)) {
-		u32 tail = __atomic_load_n(&s->queue->tail, __ATOMIC_ACQUIRE);
+		while (head != __atomic_load_n(&s->queue->tail, __ATOMIC_ACQUIRE)) {
+			const struct pciem_request *r =
+				&s->queue->entry[head % PCIEM_QUEUE_ENTRIES];
 
-		__atomic_store_n(&s->queue->head, tail, __ATOMIC_RELEASE);
+			if (r->type == PCIEM_REQ_WRITE)
+				mb_regs_write(&s->regs, r->bar, r->offset, r->size, r->data);
+			__atomic_store_n(&s->queue->head, ++head, __ATOMIC_RELEASE);
+		}
 		poll(&p, 1, 10);
 	}
 	return NULL;
@@ -218,17 +248,17 @@ void side_open(struct irqside *s, const struct irqside_device *d)
 	must(s->pciem, PCIEM_CREATE_DEVICE, &create, "CREATE_DEVICE");
 	add_bars(s->pciem);
 	add_config(s->pciem, d);
-	add_regs(s->pciem, d);
+	add_regs(s, d);
 	s->bar = ioctl(s->pciem, PCIEM_REGISTER);
 	if (s->bar < 0)
 		bail("REGISTER");
 	s->said = mmap(NULL, IRQTEST_BAR2, PROT_READ | PROT_WRITE, MAP_SHARED, s->bar, 2 * 4096);
 	if (s->said == MAP_FAILED)
 		bail("mmap of BAR 2");
-	s->state = map(s, 4096, PCIEM_MMAP_STATE);
+	make_regs(s, map(s, 4096, PCIEM_MMAP_STATE));
 	s->queue = map(s, sizeof(*s->queue), PCIEM_MMAP_QUEUE);
 	s->closing = false;
-	if (pthread_create(&s->drainer, NULL, drain, s))
+	if (pthread_create(&s->server, NULL, serve, s))
 		bail("pthread_create");
 	must(s->pciem, PCIEM_START, NULL, "START");
 	find(s);
@@ -251,10 +281,10 @@ bool wait_absent(unsigned int unit, int ms)
 void side_close(struct irqside *s)
 {
 	__atomic_store_n(&s->closing, true, __ATOMIC_RELAXED);
-	pthread_join(s->drainer, NULL);
+	pthread_join(s->server, NULL);
 	munmap(s->queue, sizeof(*s->queue));
 	munmap((void *)s->said, IRQTEST_BAR2);
-	munmap(s->state, 4096);
+	munmap(s->regs.state, 4096);
 	close(s->config);
 	close(s->pciem);
 	close(s->bar);
@@ -281,7 +311,7 @@ void say_and_raise(struct irqside *s, u32 vector)
 
 void status_or(struct irqside *s, u32 bits)
 {
-	__atomic_fetch_or(&s->state[0], bits, __ATOMIC_SEQ_CST);
+	mb_regs_poke(&s->regs.state[0], bits, bits);
 }
 
 /* ---- the driver ---------------------------------------------------------------------------------- */

@@ -13,9 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef uint64_t u64;
-typedef uint32_t u32;
-
+#include "../../kernel/core/regs.h"
 #include "../../kernel/uapi/pciem.h"
 #include "modules/irqtest.h"
 
@@ -36,9 +34,10 @@ struct irqside {
 	unsigned int unit;
 	char path[64];			/* in sysfs */
 	volatile u32 *said;
-	u64 *state;
-	struct pciem_queue *queue;	/* of which nothing is wanted: see drain() */
-	pthread_t drainer;
+	struct mb_reg rows[2];
+	struct mb_regs regs;		/* of those rows; the state is shared with the kernel */
+	struct pciem_queue *queue;
+	pthread_t server;
 	bool closing;
 	struct irqtest_count count[IRQTEST_VECTORS];
 };
