@@ -76,11 +76,11 @@ local function register_rows(dev, matches)
   local bars, order = {}, {}
   for _, reg in ipairs(dev.registers) do
     if matches(reg.name) then
-      if not bars[reg.bar] then
-        bars[reg.bar] = {}
-        order[#order + 1] = reg.bar
+      if not bars[reg.place] then
+        bars[reg.place] = {}
+        order[#order + 1] = reg.place
       end
-      local rows = bars[reg.bar]
+      local rows = bars[reg.place]
       if not handles.is_array(reg) then
         rows[#rows + 1] = { reg = reg, name = reg.name, value = dev:peek(reg.name) }
       elseif reg.count > 8 then
@@ -101,7 +101,7 @@ end
 local function show_registers(prompt, dev, pattern)
   local bars, order = register_rows(dev, pattern and glob(pattern) or function() return true end)
   for _, bar in ipairs(order) do
-    prompt:print(prompt:bold(string.format("%s  BAR %d", dev.name, bar)))
+    prompt:print(prompt:bold(string.format("%s  %s", dev.name, bar)))
     for i, line in ipairs(show.table(bars[bar], prompt:width())) do
       prompt:print(i == 1 and prompt:dim(line) or line)
     end
@@ -163,10 +163,10 @@ local function help_register(prompt, dev, reg, field)
   end
   local name = dev.name .. "." .. reg.name
   if field then
-    prompt:print(string.format("%s.%s: bit%s %s of BAR %d + 0x%x, %s", name, field.name,
+    prompt:print(string.format("%s.%s: bit%s %s of %s + 0x%x, %s", name, field.name,
       field.lo == field.hi and "" or "s",
       field.lo == field.hi and field.lo or field.hi .. " to " .. field.lo,
-      reg.bar, reg.offset, field.access or show.access(reg)))
+      reg.place, reg.offset, field.access or show.access(reg)))
     if field.doc then prompt:print("  " .. field.doc) end
     local values = {}
     for v in pairs(field.enum or {}) do values[#values + 1] = v end
@@ -175,8 +175,8 @@ local function help_register(prompt, dev, reg, field)
     return
   end
   if handles.is_array(reg) then
-    return prompt:print(string.format("%s: %d registers of %d bits, BAR %d + 0x%x, one every "
-      .. "0x%x, %s%s", name, reg.count, reg.width, reg.bar, reg.offset, reg.stride,
+    return prompt:print(string.format("%s: %d registers of %d bits, %s + 0x%x, one every "
+      .. "0x%x, %s%s", name, reg.count, reg.width, reg.place, reg.offset, reg.stride,
       show.access(reg), reg.doc and "\n  " .. reg.doc or ""))
   end
   prompt:print(show.register(name, reg, dev:peek(reg.name)))

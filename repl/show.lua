@@ -153,8 +153,8 @@ end
 
 -- register(name, reg, value): a register by itself, a line a field.
 function M.register(name, reg, value)
-  local head = string.format("%s = %s   BAR %d + 0x%x, %d bits, %s", name,
-    M.number(value, reg.width), reg.bar, reg.offset, reg.width, M.access(reg))
+  local head = string.format("%s = %s   %s + 0x%x, %d bits, %s", name,
+    M.number(value, reg.width), reg.place, reg.offset, reg.width, M.access(reg))
   local lines = { head }
   if reg.doc and reg.doc ~= "" then lines[#lines + 1] = "  " .. reg.doc end
   local rows = {}

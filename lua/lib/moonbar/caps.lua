@@ -4,6 +4,7 @@
 --
 -- Try it:  ./moonbar check lua/devices/edu.lua
 local ffi = require "ffi"
+local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
 local blame = mistakes_of.blame
@@ -197,6 +198,12 @@ local function place_msix(def, c)
     c.pba = c.table + 16 * c.vectors
   end
   c.table, c.pba = c.table or 0, c.pba or 0
+  local table_end, pba_end = c.table + 16 * c.vectors, c.pba + 8 * math.ceil(c.vectors / 64)
+  if bar and c.pba < table_end and c.table < pba_end then
+    def.mistakes:add(c, "msix", "the MSI-X PBA (%s to %s) is inside the table (%s to %s); right would be pba = %s",
+      numbers.hex(c.pba, 8), numbers.hex(pba_end - 1, 8), numbers.hex(c.table, 8), numbers.hex(table_end - 1, 8),
+      numbers.hex(table_end, 8))
+  end
   for _, what in ipairs { "table", "pba" } do
     if c[what] % 8 ~= 0 then
       def.mistakes:add(c, "msix", "the MSI-X %s at %s; right would be a multiple of 8", what, numbers.hex(c[what]))
@@ -224,8 +231,21 @@ local function fill_cap(to, c)
   for i, b in ipairs(c.wmask or {}) do to.wmask[i - 1] = b end
 end
 
--- struct mb_desc of @def; @rows, @rams: cdata arrays, which must outlive the call that takes it.
-function M.describe(def, rows, nrows, rams, nrams)
+-- Whose the bytes of configuration space are, as int8_t[4096]: the index of a capability, -1 nobody's, -2
+-- the header's. Or nil, after a mistake was added: they do not fit.
+function M.owners(def)
+  for _, c in ipairs(def.caps) do
+    if c.kind == "msix" and not def.bars[c.bar] then return nil end     -- a mistake already
+  end
+  local owner, err = ffi.new("int8_t[4096]"), ffi.new("struct mb_error")
+  if lib.C.mb_config_owners(M.describe(def, nil, 0, 0, nil, 0), owner, err) == 0 then return owner end
+  if #def.mistakes > 0 then return nil end
+  def.mistakes:add(def.caps[#def.caps], "cap", "%s", (ffi.string(err.text):gsub("^.-: ", "")))
+end
+
+-- struct mb_desc of @def; @rows, @rams: cdata arrays, which must outlive the call that takes it. Of the
+-- @nrows rows those from @config on are of configuration space.
+function M.describe(def, rows, nrows, config, rams, nrams)
   local d = ffi.new("struct mb_desc")
   ffi.copy(d.name, def.name:sub(1, 63))
   d.vendor, d.device = def.vendor, def.device
@@ -237,7 +257,8 @@ function M.describe(def, rows, nrows, rams, nrams)
   end
   d.ncaps = #def.caps
   for i, c in ipairs(def.caps) do fill_cap(d.cap[i - 1], c) end
-  d.rows, d.nrows, d.ram, d.nram = rows, nrows, rams, nrams
+  d.rows, d.nrows, d.ram, d.nram = rows, config, rams, nrams
+  if rows then d.config, d.nconfig = rows + config, nrows - config end
   return d
 end
 

@@ -4,6 +4,7 @@
 --
 -- Try it:  ./moonbar check -v lua/devices/edu.lua
 local device = require "moonbar.device"
+local map = require "moonbar.map"
 local numbers = require "moonbar.numbers"
 local hex = numbers.hex
 
@@ -18,9 +19,11 @@ local function read_cost(reg)
 end
 
 local function write_cost(reg)
+  if reg.bar.is_config then return (reg.write or reg.doorbell) and "masks, then Lua" or "masks" end
   if reg.sync then return "waits for Lua" end
   if reg.doorbell then return "posted to Lua" end
   if reg.write then return "masks, then posted to Lua" end
+  if reg.serves_many then return "posted: it enables several vectors" end
   return "masks"
 end
 
@@ -28,14 +31,18 @@ local function cost_lines(def, out)
   local wide = 8
   for _, reg in ipairs(def.regs) do wide = math.max(wide, #reg.name + (reg.is_array and 8 or 0)) end
   local line = "  %-10s  %-" .. wide .. "s  %-20s  %s"
-  for n = 0, 5 do
-    if def.bars[n] then
-      out[#out + 1] = ("BAR %d, %s"):format(n, numbers.size_text(def.bars[n].size))
+  for n = 0, 6 do
+    local bar = def.bars[n] or n == 6 and def.config
+    if bar then
+      out[#out + 1] = ("%s, %s"):format(bar.title, numbers.size_text(bar.size))
       out[#out + 1] = line:format("offset", "register", "driver's read", "driver's write")
       local rows = {}
       for _, reg in ipairs(def.regs) do
         if reg.bar.n == n then
-          local name = reg.is_array and ("%s[0..%d]"):format(reg.name, reg.count - 1) or reg.name
+          local name = reg.name
+          if reg.is_array then
+            name = map.element_name(reg, "0.." .. reg.count - 1)
+          end
           rows[#rows + 1] = { reg.offset, line:format(hex(reg.offset, 16), name, read_cost(reg), write_cost(reg)) }
         end
       end

@@ -29,7 +29,7 @@ local function new_definition(path)
     dir = path:match("^(.*/)") or "",
     mistakes = mistakes_of.new(#path <= 50 and path or path:match("[^/]*$")),
     sources = {}, modules = {}, bars = {}, regs = {}, by_name = {}, rams = {}, caps = {},
-    events = {}, on = {}, owned = {},
+    groups = {}, events = {}, on = {}, owned = {},
   }
 end
 
@@ -71,7 +71,7 @@ local function finish(def, given)
   finish_rams(def)
   caps.finish(def)
   map.resolve(def)
-  map.layout(def)
+  map.layout(def, def.vendor and caps.owners(def))
   options.check_unknown(def, given)
   table.sort(def.regs, function(a, b)
     if a.bar.n ~= b.bar.n then return a.bar.n < b.bar.n end
@@ -103,21 +103,40 @@ end
 
 -- ---- the C device behind it ------------------------------------------------------------------------------------
 
-local function make_core(ctx, def)
+-- struct mb_desc of @def, and what it points to.
+local function describe(def)
   local rows, n = map.compile(def)
   local rams = ffi.new("struct mb_ram[?]", math.max(#def.rams, 1))
   for i, ram in ipairs(def.rams) do
     rams[i - 1].offset, rams[i - 1].size, rams[i - 1].bar = ram.offset, ram.size, ram.bar
   end
-  local desc = caps.describe(def, rows, n, rams, #def.rams)
   def.rows, def.nrows = rows, n
-  return lib.core.device(desc, hooks.door(ctx))
+  return caps.describe(def, rows, n, def.first_config, rams, #def.rams), rams
+end
+
+local function make_core(ctx, def)
+  local desc, rams = describe(def)
+  local core, why = lib.core.device(desc, hooks.door(ctx))
+  return core, why, rams        -- rams: alive until C has copied them
+end
+
+-- Would C take it? Put a device without handlers on the simulated bus, and away again.
+local function try_core(def)
+  local err = ffi.new("struct mb_error")
+  local desc, rams = describe(def)
+  local dev = C.mb_device_new(desc, nil, nil, err)
+  local ok = dev ~= nil and C.mb_attach_sim(dev, true, err) == 0
+  C.mb_device_free(dev)
+  if not ok then def.mistakes:add(nil, nil, "%s", ffi.string(err.text)) end
+  return rams
 end
 
 -- Where state and memory are now; they move when the device is attached.
 local function refresh(ctx)
   local state = C.mb_state(ctx.ptr)
   ctx.s32, ctx.s64 = ffi.cast("uint32_t *", state), ffi.cast("uint64_t *", state)
+  state = C.mb_config_state(ctx.ptr)
+  ctx.config.s32, ctx.config.s64 = ffi.cast("uint32_t *", state), ffi.cast("uint64_t *", state)
   memory.refresh(ctx)
 end
 
@@ -145,7 +164,7 @@ end
 
 local function public_register(reg)
   local r = {
-    name = reg.name, bar = reg.bar.n, offset = reg.offset, width = reg.width, doc = reg.doc,
+    name = reg.name, bar = reg.bar.n, place = reg.bar.title, offset = reg.offset, width = reg.width, doc = reg.doc,
     access = reg.doorbell and "wo" or reg.access, alias = reg.alias, reset = numbers.shrink(reg.reset, reg.width),
     count = reg.is_array and reg.count or nil, stride = reg.is_array and reg.stride or nil,
     sizes = reg.sizes, lock = reg.lock, vector = reg.vector, enable = reg.enable, exclude = reg.exclude,
@@ -189,9 +208,37 @@ function Device:raise(what)
   return self.ctx.words.raise(what)
 end
 
+-- The kernel answers configuration space from an image: values and writable bits. What a row says beyond
+-- that would not happen there. true; or nil and why not.
+local function fits_kernel(ctx)
+  local def = ctx.def
+  for _, name in ipairs { "power", "config_write" } do
+    if def.on[name] then
+      return nil, ("%s: on.%s: not supported on the kernel's bus, which does not tell of it"):format(
+        ctx.name, name)
+    end
+  end
+  for _, reg in ipairs(def.regs) do
+    local why = reg.bar.is_config and map.beyond_image(reg)
+    if why then
+      return nil, ("%s: %s (%s:%d): %s in configuration space: not supported on the kernel's bus"):format(
+        ctx.name, reg.name, reg.file, reg.line, why)
+    end
+  end
+  if def.config then
+    ctx.log_once("config image", "unimplemented: on the kernel's bus the model does not see what the driver "
+      .. "writes to registers in config { … }, nor the driver what the model pokes there")
+  end
+  return true
+end
+
 -- Put the device on "sim", "sim:stepped", "pciem" or "pciem:PATH". true; or nil and why not.
 function Device:attach(bus)
   local ok, why
+  if bus and tostring(bus):match("^pciem") then
+    ok, why = fits_kernel(self.ctx)
+    if not ok then return nil, why end
+  end
   if bus == "sim" or bus == "sim:stepped" then
     ok, why = self.core:attach_sim(bus == "sim:stepped")
   elseif bus == "pciem" or tostring(bus):match("^pciem:") then
@@ -241,7 +288,7 @@ end
 
 -- Do two definitions look the same to C (all but hooks and names)?
 local function same_shape(a, b)
-  if a.nrows ~= b.nrows or #a.rams ~= #b.rams or #a.elements ~= #b.elements then return false end
+  if a.nrows ~= b.nrows or a.first_config ~= b.first_config or #a.rams ~= #b.rams then return false end
   if a.nrows > 0 and ffi.string(a.rows, a.nrows * ffi.sizeof("struct mb_reg"))
     ~= ffi.string(b.rows, b.nrows * ffi.sizeof("struct mb_reg")) then
     return false
@@ -258,7 +305,7 @@ local function values_by_name(self)
   for _, reg in ipairs(self.ctx.def.regs) do
     if not reg.alias and reg.access ~= "const" and not reg.doorbell then
       for i = 0, reg.count - 1 do
-        values[reg.name .. "[" .. i .. "]"] = self.ctx.s64[reg.rows[i] * 2]
+        values[reg.name .. "[" .. i .. "]"] = model.stored(self.ctx, reg, i)
       end
     end
   end
@@ -316,7 +363,7 @@ end
 
 -- What C is told of a definition apart from rows and memory.
 function M.describe_text(def)
-  local d = caps.describe(def, nil, 0, nil, 0)
+  local d = caps.describe(def, nil, 0, 0, nil, 0)
   return ffi.string(d, ffi.sizeof(d))
 end
 
@@ -332,7 +379,7 @@ local function unique_name(name)
 end
 
 local function new_context()
-  local ctx = { model = model.new(), pending = {}, state = {}, events = {}, on = {} }
+  local ctx = { model = model.new(), pending = {}, state = {}, events = {}, on = {}, config = {} }
   ctx.name = "?"
   errors.attach(ctx)
   return ctx
@@ -341,7 +388,9 @@ end
 -- Read the file at @path with option values @given. The definition, whose .mistakes may be many.
 -- @dry: touch no file of the user's.
 function M.define(path, given, dry)
-  return define(path, new_context(), given or {}, dry)
+  local def = define(path, new_context(), given or {}, dry)
+  if #def.mistakes == 0 then try_core(def) end
+  return def
 end
 
 -- Load a device file. The device object; or nil and the list of mistakes.

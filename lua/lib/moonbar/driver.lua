@@ -8,6 +8,7 @@ local bit = require "bit"
 local ffi = require "ffi"
 local fields = require "moonbar.fields"
 local lib = require "moonbar.lib"
+local map = require "moonbar.map"
 local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
@@ -62,31 +63,40 @@ end
 
 local function find(self, path, index)
   local dev = device_of[self]
-  local map = require "moonbar.map"
   local reg, field, element = map.find(dev.ctx.def, path)
   if not reg then blame("%s", field) end
   if reg.is_array and not (element or index) then
-    blame("%s is an array; right would be %s[0]", path, path)
+    blame("%s is an array; right would be %s", path, map.element_name(reg, 0))
   end
   return reg, field, element or index or 0
 end
 
+local function bus_read(self, reg, offset, size)
+  if reg.bar.is_config then return self:config_read(offset, size) end
+  return self:bus_read(reg.bar.n, offset, size)
+end
+
+local function bus_write(self, reg, offset, size, v)
+  if reg.bar.is_config then return self:config_write(offset, size, tonumber(v)) end
+  return self:bus_write(reg.bar.n, offset, size, v)
+end
+
 local function read_whole(self, reg, i)
   local offset, size = reg.offset + i * reg.stride, access_size(reg)
-  if size == reg.size then return self:bus_read(reg.bar.n, offset, size) end
+  if size == reg.size then return bus_read(self, reg, offset, size) end
   local v = 0ULL
   for at = 0, reg.size - size, size do
-    v = bor(v, lshift(numbers.u64(self:bus_read(reg.bar.n, offset + at, size)), 8 * at))
+    v = bor(v, lshift(numbers.u64(bus_read(self, reg, offset + at, size)), 8 * at))
   end
   return numbers.shrink(v, reg.width)
 end
 
 local function write_whole(self, reg, i, v)
   local offset, size = reg.offset + i * reg.stride, access_size(reg)
-  if size == reg.size then return self:bus_write(reg.bar.n, offset, size, v) end
+  if size == reg.size then return bus_write(self, reg, offset, size, v) end
   v = numbers.u64(v)
   for at = 0, reg.size - size, size do
-    self:bus_write(reg.bar.n, offset + at, size, band(rshift(v, 8 * at), numbers.width_mask(8 * size)))
+    bus_write(self, reg, offset + at, size, band(rshift(v, 8 * at), numbers.width_mask(8 * size)))
   end
 end
 
@@ -338,7 +348,54 @@ function Driver:wait_irq(vector, ns)
   return nil, ("no interrupt on vector %d within %s"):format(vector, time_text(ns or 1e9))
 end
 
+local resets = { cold = 0, flr = 1, d0 = 2, bus = 3 }
+
+-- Reset the device: "flr" (the default), "bus", "d0" (back from D3hot), or "cold": power off and on, the only
+-- one that sticky bits do not survive. What was set up in configuration space stays, as it does for a Linux
+-- driver, which has it saved and restored.
+function Driver:reset(kind)
+  local n = resets[kind or "flr"]
+  if not n then blame("reset %q; right would be flr, bus, d0 or cold", tostring(kind)) end
+  local ok, why = device_of[self].core:bus_reset(n)
+  if not ok then blame("%s", why) end
+end
+
 -- ---- the object ---------------------------------------------------------------------------------------------
+
+local function no_register(dev, name)
+  local group = dev.ctx.def.groups[name]
+  if group then
+    blame("%s is a group of registers; right would be %s%s.%s = …", name, name, group.is_array and "[0]" or "",
+      group.order[1] and group.order[1].member or "name")
+  end
+  blame("%s has no register '%s'%s", dev.name, tostring(name),
+    mistakes_of.hint(tostring(name), map.names(dev.ctx.def)))
+end
+
+local function group_element(self, group, i)
+  local function member(name)
+    return group.members[name] or blame("%s has no register '%s'%s", group.name, tostring(name),
+      mistakes_of.hint(tostring(name), group.members))
+  end
+  return setmetatable({}, {
+    __index = function(_, name) return get(self, member(name), i) end,
+    __newindex = function(_, name, v) set(self, member(name), i, v) end,
+  })
+end
+
+local function group_of(self, group)
+  if not group.is_array then return group_element(self, group, 0) end
+  return setmetatable({}, {
+    __index = function(_, i)
+      check_index(group, i)
+      return group_element(self, group, i)
+    end,
+    __newindex = function()
+      blame("%s[0] is a group of registers; right would be %s[0].%s = …", group.name, group.name,
+        group.order[1] and group.order[1].member or "name")
+    end,
+  })
+end
 
 local meta = {}
 
@@ -346,10 +403,8 @@ function meta.__index(self, name)
   if Driver[name] then return Driver[name] end
   local dev = device_of[self]
   local reg = dev.ctx.def.by_name[name]
-  if not reg then
-    blame("%s has no register '%s'%s", dev.name, tostring(name),
-      mistakes_of.hint(tostring(name), dev.ctx.def.by_name))
-  end
+  if not reg and dev.ctx.def.groups[name] then return group_of(self, dev.ctx.def.groups[name]) end
+  if not reg then no_register(dev, name) end
   if reg.is_array then return array_of(self, reg) end
   return get(self, reg, 0)
 end
@@ -358,8 +413,7 @@ function meta.__newindex(self, name, v)
   local dev = device_of[self]
   local reg = dev.ctx.def.by_name[name]
   if not reg then
-    blame("%s has no register '%s'%s", dev.name, tostring(name),
-      mistakes_of.hint(tostring(name), dev.ctx.def.by_name))
+    no_register(dev, name)
   elseif reg.is_array then
     blame("%s is an array; right would be %s[0] = …", name, name)
   end

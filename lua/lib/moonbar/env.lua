@@ -9,8 +9,10 @@ local caps = require "moonbar.caps"
 local dma = require "moonbar.dma"
 local errors = require "moonbar.errors"
 local events = require "moonbar.events"
+local groups = require "moonbar.groups"
 local hooks = require "moonbar.hooks"
 local irq = require "moonbar.irq"
+local map = require "moonbar.map"
 local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
@@ -123,26 +125,67 @@ local function in_order(t, lines)
   return names
 end
 
-local function take_rows(def, b, t, add)
-  if type(t) ~= "table" then
-    add("rows are a table: bar(%d, size) { name = { 0x00, rw } }", b.n)
-    return
-  end
-  local node = def.sources[b.file] and def.sources[b.file]:constructor("bar", b.line)
+-- The keys of a table of rows: lines by name; what stands there twice is a mistake.
+local function row_lines(def, b, node)
   local lines, twice = source.keys(node)
   for _, dup in ipairs(twice) do
     def.mistakes:add({ file = b.file, line = dup.line }, dup.key,
       "stands here twice, first on line %d; one of them wants another name", dup.first)
   end
-  for _, name in ipairs(in_order(t, lines)) do
-    local reg = rows.parse(b, name, t[name], source.entry(node, name), def.mistakes)
-    local other = reg and def.by_name[name]
-    if other then
-      def.mistakes:add(reg, name, "BAR %d has a register of that name already (line %d); "
-        .. "names are unique in a device", other.bar.n, other.line)
-    elseif reg then
-      def.by_name[name] = reg
-      def.regs[#def.regs + 1] = reg
+  return lines
+end
+
+local function add_register(def, reg)
+  local other = def.by_name[reg.name] or def.groups[reg.name]
+  if other then
+    def.mistakes:add(reg, reg.name, "%s has a %s of that name already (line %d); "
+      .. "names are unique in a device", other.bar.title, other.members and "group" or "register", other.line)
+    return
+  end
+  def.by_name[reg.name] = reg
+  def.regs[#def.regs + 1] = reg
+end
+
+-- name = group(offset, { n, stride = }) { rows }: each row is an array of its own, one element a group.
+local function take_group(def, b, name, g, node)
+  local entry = source.entry(node, name)
+  local where = { file = b.file, line = entry and entry.line or g.line }
+  if not groups.check(def, b, name, g, where) then return end
+  g.name = name
+  local inner = entry and entry.inner[1]
+  local group = { name = name, bar = b, members = {}, count = g.count, is_array = g.is_array, file = b.file,
+    line = where.line, doc = g.doc, order = {} }
+  local other = def.by_name[name] or def.groups[name]
+  if other then
+    def.mistakes:add(where, name, "%s has a %s of that name already (line %d); names are unique in a device",
+      other.bar.title, other.members and "group" or "register", other.line)
+    return
+  end
+  def.groups[name] = group
+  def.groups[#def.groups + 1] = group
+  for _, member in ipairs(in_order(g.rows, row_lines(def, b, inner))) do
+    local reg = rows.parse(b, member, g.rows[member], source.entry(inner, member), def.mistakes, g)
+    if reg then
+      reg.member, reg.group = member, group
+      group.members[member] = reg
+      group.order[#group.order + 1] = reg
+      add_register(def, reg)
+    end
+  end
+end
+
+local function take_rows(def, b, t, add, word)
+  if type(t) ~= "table" then
+    add("rows are a table: %s { name = { 0x00, rw } }", word == "bar" and ("bar(%d, size)"):format(b.n) or word)
+    return
+  end
+  local node = def.sources[b.file] and def.sources[b.file]:constructor(word, b.line)
+  for _, name in ipairs(in_order(t, row_lines(def, b, node))) do
+    if groups.is(t[name]) then
+      take_group(def, b, name, t[name], node)
+    else
+      local reg = rows.parse(b, name, t[name], source.entry(node, name), def.mistakes)
+      if reg then add_register(def, reg) end
     end
   end
 end
@@ -150,14 +193,29 @@ end
 local function bar_word(def)
   return function(n, size, opts)
     local where = here(2)
-    local b = { n = n, file = where.file, line = where.line }
+    local b = { n = n, title = "BAR " .. tostring(n), file = where.file, line = where.line }
     local function add(fmt, ...)
       def.mistakes:add(where, type(n) == "number" and "bar " .. n or "bar", fmt, ...)
     end
     take_bar_options(b, opts, add)
     b.size = check_bar_size(b, size, add)
     check_bar_number(def, b, add)
-    return function(t) take_rows(def, b, t, add) end
+    return function(t) take_rows(def, b, t, add, "bar") end
+  end
+end
+
+-- config { rows }: registers in configuration space, after the header and between the capabilities.
+local function config_word(def)
+  return function(t)
+    local where = here(2)
+    local function add(fmt, ...) def.mistakes:add(where, "config", fmt, ...) end
+    if def.config then
+      add("config stands here twice, first on line %d; put all rows into one", def.config.line)
+      return
+    end
+    def.config = { n = map.config_space, title = "configuration space", is_config = true, size = 4096,
+      file = where.file, line = where.line }
+    take_rows(def, def.config, t, add, "config")
   end
 end
 
@@ -209,7 +267,7 @@ local function ram_word(def)
 end
 
 -- A table that takes functions by name, as in function event.done(dev) … end.
-local function handlers(def, what, into, known, later)
+local function handlers(def, what, into, known)
   return setmetatable({}, {
     __index = function(_, name) return into[name] end,
     __newindex = function(_, name, f)
@@ -217,8 +275,6 @@ local function handlers(def, what, into, known, later)
       local row = what .. "." .. tostring(name)
       if type(f) ~= "function" then
         def.mistakes:add(where, row, "is a %s; right would be function %s(dev) … end", type(f), row)
-      elseif later and later[name] then
-        def.mistakes:add(where, row, "not supported yet; there are %s", later.known)
       elseif known and not known[name] then
         def.mistakes:add(where, row, "no such handler%s", mistakes_of.hint(tostring(name), known))
       elseif into[name] then
@@ -231,8 +287,8 @@ local function handlers(def, what, into, known, later)
   })
 end
 
-M.on_known = { start = true, stop = true, reset = true, bus_master = true, dma = true }
-M.on_later = { power = true, config_write = true, known = "start, stop, reset, bus_master, dma" }
+M.on_known = { start = true, stop = true, reset = true, bus_master = true, dma = true, power = true,
+  config_write = true }
 
 -- ---- modules beside the file --------------------------------------------------------------------------------
 
@@ -315,10 +371,8 @@ function M.new(def, ctx, given, dry)
   env.cap = caps.word(def, here)
   env.option = options.word(def, given, here)
   env.event = handlers(def, "event", def.events)
-  env.on = handlers(def, "on", def.on, M.on_known, M.on_later)
-  env.config = function()
-    def.mistakes:add(here(2), "config", "not supported yet; capabilities are cap.pm{}, cap.msi{} …")
-  end
+  env.on = handlers(def, "on", def.on, M.on_known)
+  env.config, env.group = config_word(def), groups.word(here)
   env.state, env.dev, env.drop = ctx.state, ctx.model, hooks.drop
   env.buffer = function(n) return memory.buffer(n, def.owned) end
   env.store = function(path, size)

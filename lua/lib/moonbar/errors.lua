@@ -7,6 +7,7 @@
 local bit = require "bit"
 local access = require "moonbar.access"
 local lib = require "moonbar.lib"
+local map = require "moonbar.map"
 local memory = require "moonbar.memory"
 local numbers = require "moonbar.numbers"
 local hex = numbers.hex
@@ -39,7 +40,7 @@ end
 local function row_name(ctx, row)
   local element = ctx.def.elements[row + 1]
   if not element then return nil end
-  return element.reg.is_array and ("%s[%d]"):format(element.reg.name, element.i) or element.reg.name, element.reg
+  return map.element_name(element.reg, element.i), element.reg
 end
 
 local function hook_text(ctx, event, row)

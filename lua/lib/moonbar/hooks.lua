@@ -128,6 +128,9 @@ local function add_closures(ctx, reg, reads, writes)
   local read = reg.read and fresh(read_maker)
   local write = reg.write and fresh(write_maker)
   local doorbell = reg.doorbell and fresh(doorbell_maker)
+  if reg.serves_many and not (write or doorbell) then          -- C looks at the interrupts afterwards
+    for _, row in pairs(reg.rows) do writes[row] = function() return KEEP end end
+  end
   for i = 0, (read or write or doorbell) and reg.count - 1 or -1 do
     local row, access, take = reg.rows[i], make_access(ctx, reg, i), make_take(ctx, reg)
     if read then
@@ -163,6 +166,13 @@ local function others(ctx, event, row)
     local kind = reset_kinds[tonumber(ctx.call.value)] or "bus"
     ctx.cancel_all()            -- what was under way before a reset does not happen after it
     if on.reset then on.reset(ctx.model, kind) end
+  elseif event == e.power then
+    if on.power then on.power(ctx.model, tonumber(ctx.call.value)) end
+  elseif event == e.config_write then
+    if on.config_write then
+      local call = ctx.call
+      on.config_write(ctx.model, tonumber(call.offset), call.size, tonumber(call.value))
+    end
   elseif event == e.removed then
     ctx.removed = true
     ctx.device.started = false

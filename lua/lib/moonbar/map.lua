@@ -14,6 +14,7 @@ local hex = numbers.hex
 local M = {}
 
 M.none = 0xffffffff
+M.config_space = 6              -- where a BAR's number stands: after all BARs, in order of place too
 M.flags = { read = 0x01, write = 0x02, doorbell = 0x04, sync = 0x08, volatile = 0x10, enable = 0x20 }
 M.max_rows = 65536
 
@@ -25,21 +26,53 @@ local function field_index(reg)
   return index
 end
 
--- "reg", "reg.field", "reg[3]", "reg[3].field" as register, field or nil, element or nil; or nil and
--- why not.
+-- What an author may say where a register is meant: registers, and groups of them.
+function M.names(def)
+  local names = {}
+  for _, reg in ipairs(def.regs) do
+    if not reg.group then names[#names + 1] = reg.name end
+  end
+  for _, group in ipairs(def.groups) do names[#names + 1] = group.name end
+  return names
+end
+
+-- "[3].rest" as 3, ".rest"
+local function take_index(rest)
+  local index, after = rest:match("^%[(%d+)%](.*)$")
+  return tonumber(index), after or rest
+end
+
+-- "group[3].member…" or "group.member[3]…" as register, rest of the path, element; or nil and why not.
+local function find_member(group, rest)
+  local element, after = take_index(rest)
+  local member, last = after:match("^%.([%a_][%w_]*)(.*)$")
+  local reg = member and group.members[member]
+  if not reg then
+    return nil, member and ("%s has no register '%s'%s"):format(group.name, member,
+      mistakes_of.hint(member, group.members)) or ("%s is a group of registers; right would be %s%s.%s"):format(
+      group.name, group.name, group.is_array and "[0]" or "", group.order[1] and group.order[1].member or "name")
+  end
+  if not element then element, last = take_index(last) end
+  return reg, last, element
+end
+
+-- "reg", "reg.field", "reg[3]", "reg[3].field", "group[3].reg.field" as register, field or nil, element or
+-- nil; or nil and why not.
 function M.find(def, path)
   local name, rest = path:match("^([%a_][%w_]*)(.*)$")
-  local reg = name and def.by_name[name]
-  if not reg then
-    return nil, ("there is no register '%s'%s"):format(name or path, mistakes_of.hint(name or path, def.by_name))
+  local reg, element = name and def.by_name[name]
+  if reg then
+    element, rest = take_index(rest)
+  elseif name and def.groups[name] then
+    reg, rest, element = find_member(def.groups[name], rest)
+    if not reg then return nil, rest end
+    name = reg.name
+  else
+    return nil, ("there is no register '%s'%s"):format(name or path, mistakes_of.hint(name or path, M.names(def)))
   end
-  local element, after = rest:match("^%[(%d+)%](.*)$")
-  if element then
-    element, rest = tonumber(element), after
-    if element >= reg.count then
-      return nil, ("%s has %d element%s, 0 to %d"):format(name, reg.count, reg.count == 1 and "" or "s",
-        reg.count - 1)
-    end
+  if element and element >= reg.count then
+    return nil, ("%s has %d element%s, 0 to %d"):format(name, reg.count, reg.count == 1 and "" or "s",
+      reg.count - 1)
   end
   if rest == "" then return reg, nil, element end
   local field_name = rest:match("^%.([%a_][%w_]*)$")
@@ -82,12 +115,26 @@ local function resolve_reset(reg, add)
   reg.reset = reset
 end
 
+-- Rows of a group mean each other first.
+local function path_from(reg, path)
+  local first = path:match("^[%a_][%w_]*")
+  if reg.group and first and reg.group.members[first] then return reg.group.name .. "." .. path end
+  return path
+end
+
+-- Registers of a BAR and of configuration space are two register files.
+local function elsewhere(reg, other)
+  if (reg.bar.is_config or false) == (other.bar.is_config or false) then return nil end
+  return ("that is in %s, this row in %s"):format(other.bar.title, reg.bar.title)
+end
+
 local function resolve_alias(def, reg, add)
-  local target, why = def.by_name[reg.alias], nil
+  local target, why = def.by_name[path_from(reg, reg.alias)], nil
   if not target then why = "there is no such register" .. mistakes_of.hint(reg.alias, def.by_name)
   elseif target == reg then why = "that is the row itself"
   elseif target.alias then why = ("that is an alias too; right would be its target %q"):format(target.alias)
   elseif target.doorbell then why = "that is a doorbell, which stores nothing"
+  elseif elsewhere(reg, target) then why = elsewhere(reg, target)
   elseif target.access == "const" then why = "that is a constant"
   elseif target.width ~= reg.width then
     why = ("that has %d bits, this row %d; right would be width = %d"):format(target.width, reg.width, target.width)
@@ -108,13 +155,16 @@ local function resolve_alias(def, reg, add)
 end
 
 local function fits_array(reg, other)
+  if reg.group and other.group == reg.group then return true end
   return other.count == 1 or other.count == reg.count
 end
 
 local function resolve_lock(def, reg, add)
-  local other, field = M.find(def, reg.lock)
+  local other, field = M.find(def, path_from(reg, reg.lock))
   if not other then
     add("lock = %q: %s", reg.lock, field)
+  elseif elsewhere(reg, other) then
+    add("lock = %q: %s", reg.lock, elsewhere(reg, other))
   elseif other.doorbell then
     add("lock = %q: that is a doorbell, which stores nothing", reg.lock)
   elseif not fits_array(reg, other) then
@@ -134,14 +184,21 @@ local function vectors_text(def)
 end
 
 local function resolve_irq(def, reg, add)
-  if reg.vector and reg.vector >= def.vectors then
-    add("vector = %d: %s", reg.vector, vectors_text(def))
+  for _, vector in ipairs(reg.vector and { reg.vector, unpack(reg.vectors) } or {}) do
+    if vector >= def.vectors then
+      add("vector = %d: %s", vector, vectors_text(def))
+      break
+    end
+  end
+  if reg.vectors and #reg.vectors > 0 and #reg.vectors ~= reg.count then
+    add("vector has %d numbers, and the register %d element%s; right would be one for each, or one number",
+      #reg.vectors, reg.count, reg.count == 1 and "" or "s")
   end
   if reg.vector and reg.alias then
     add("vector on an alias; it belongs on %s, which holds the bits", reg.alias)
   end
   if not reg.enable then return end
-  local other = def.by_name[reg.enable]
+  local other = def.by_name[path_from(reg, reg.enable)]
   if not other then
     add("enable = %q: there is no such register%s", reg.enable, mistakes_of.hint(reg.enable, def.by_name))
   elseif other == reg then
@@ -150,12 +207,11 @@ local function resolve_irq(def, reg, add)
     add("enable = %q: that has %d elements, this row %d", reg.enable, other.count, reg.count)
   elseif other.vector then
     add("enable = %q: that is a status register itself (vector = %d)", reg.enable, other.vector)
-  elseif other.enables and other.enables ~= reg.vector then
-    add("enable = %q: that already enables vector %d; one enable register serves one vector",
-      reg.enable, other.enables)
+  elseif other.doorbell then
+    add("enable = %q: that is a doorbell, which stores nothing", reg.enable)
   else
-    reg.enable_reg, other.enables = other.target or other, reg.vector
-    reg.enable_reg.enables = reg.vector
+    reg.enable_reg = other.target or other
+    reg.enable_reg.enables = true
   end
 end
 
@@ -191,9 +247,13 @@ local function span_text(offset, size)
   return ("%s to %s"):format(hex(offset, 8), hex(offset + size - 1, 8))
 end
 
-local function element_name(reg, i)
-  return reg.is_array and ("%s[%d]"):format(reg.name, i) or reg.name
+-- "reg", "reg[2]", "group[2].reg"
+function M.element_name(reg, i)
+  if not reg.is_array then return reg.name end
+  if reg.group then return ("%s[%s].%s"):format(reg.group.name, i, reg.member) end
+  return ("%s[%s]"):format(reg.name, i)
 end
+local element_name = M.element_name
 
 -- All elements of all registers, in the order of their place; that order is what C sees.
 local function sort_elements(def)
@@ -290,8 +350,47 @@ local function check_msix(def, elements)
   end
 end
 
--- Check all places; adds def.elements.
-function M.layout(def)
+-- The kinds of capability that own bytes of configuration space, by enum mb_cap_id.
+local owners = { pm = "power management", msi = "MSI", vendor = "vendor-specific", express = "PCI Express",
+  msix = "MSI-X" }
+
+-- Configuration registers keep off the header and the capabilities; only a vendor-specific one's bytes,
+-- after the three that every one has, may be described by rows.
+local function check_config(def, elements, owner)
+  for _, e in ipairs(elements) do
+    local reg = e.reg
+    if reg.bar.is_config and e.offset < 0x100 then
+      for at = e.offset, e.offset + reg.size - 1 do
+        local who = owner[at]
+        local c = who >= 0 and def.caps[who + 1]
+        if who == -2 then
+          def.mistakes:add(reg, reg.name, "%s is in the header (0x00 to 0x3f), which device { … } and bar describe; "
+            .. "the first free offset is %s", hex(e.offset, 8), hex(M.first_free(owner), 8))
+          break
+        elseif c and not (c.kind == "vendor" and owner[at - 3] == who) then
+          def.mistakes:add(reg, reg.name, "%s is in the %s capability (line %d); the first free offset is %s",
+            hex(e.offset, 8), owners[c.kind] or c.kind, c.line, hex(M.first_free(owner), 8))
+          break
+        end
+      end
+    elseif reg.bar.is_config and e.offset < 0x104 then
+      def.mistakes:add(reg, reg.name, "%s is the header of the first extended capability; right would be 0x104 "
+        .. "or more, or below 0x100", hex(e.offset, 8))
+    end
+  end
+end
+
+-- The first offset that no capability has.
+function M.first_free(owner)
+  for at = 0x40, 0xff do
+    if owner[at] == -1 then return at end
+  end
+  return 0x104
+end
+
+-- Check all places; adds def.elements. @owner: whose the bytes of configuration space are, or nil if that
+-- is not known.
+function M.layout(def, owner)
   local elements = sort_elements(def)
   if #elements > M.max_rows then
     def.mistakes:add(def.regs[1], nil, "%d registers; a device has at most %d", #elements, M.max_rows)
@@ -300,7 +399,23 @@ function M.layout(def)
   check_overlaps(def, elements)
   check_rams(def, elements)
   check_msix(def, elements)
+  if def.config and owner then check_config(def, elements, owner) end
   def.elements = elements
+end
+
+-- What a row of configuration space says that an image of values and writable bits cannot do, or nil.
+function M.beyond_image(reg)
+  if reg.write or reg.read or reg.doorbell then return "a hook" end
+  if reg.lock then return "a lock" end
+  if reg.alias then return "an alias" end
+  local plain = { ro = true, rw = true, w1c = true, const = true, rsvd = true }
+  if reg.fields then
+    for _, f in ipairs(reg.fields) do
+      if not plain[f.access] then return ("%s (%s)"):format(f.access, f.name) end
+    end
+  elseif not plain[reg.access] then
+    return reg.access
+  end
 end
 
 -- ---- masks -----------------------------------------------------------------------------------------------
@@ -351,24 +466,51 @@ local function fill_row(row, element, index_of)
   row.lock, row.enable, row.vector = M.none, M.none, M.none
   if reg.lock_reg then row.lock, row.lock_mask = index_of(reg.lock_reg, i), reg.lock_mask end
   if reg.enable_reg then row.enable = index_of(reg.enable_reg, i) end
-  if reg.vector or reg.enables then row.vector = reg.vector or reg.enables end
+  if reg.vector then row.vector = reg.vectors[i + 1] or reg.vector end
   mask_row(row, reg)
 end
 
--- The masks of def.elements as a cdata array of struct mb_reg (zero-based, in order of place); each
--- register gets .rows = { [element] = index }.
+-- An enable register follows the vector of the status registers it serves. Where these have more than
+-- one, the host looks at all of them, so that writes of it, and of its aliases, go there.
+local function bind_enables(def, rows, first)
+  local many = {}
+  for i = 0, first - 1 do
+    local e = rows[i].enable
+    if e ~= M.none then
+      if rows[e].vector == M.none then rows[e].vector = rows[i].vector
+      elseif rows[e].vector ~= rows[i].vector then many[e] = true end
+    end
+  end
+  if not next(many) then return end
+  for id, element in ipairs(def.elements) do
+    local row = rows[id - 1]
+    if many[row.target] and not element.reg.bar.is_config then
+      element.reg.serves_many = true
+      row.flags = bor(row.flags, M.flags.write)
+    end
+  end
+end
+
+-- The masks of def.elements as a cdata array of struct mb_reg (zero-based, in order of place, so that
+-- those of configuration space come last, the first of them def.first_config); each register gets
+-- .rows = { [element] = index }. Rows of configuration space name each other from 0 on.
 function M.compile(def)
   local n = #def.elements
   local rows = ffi.new("struct mb_reg[?]", math.max(n, 1))
+  local first = n
   for _, reg in ipairs(def.regs) do reg.rows = {} end
   for id, e in ipairs(def.elements) do
     e.id = id - 1
     e.reg.rows[e.i] = id - 1
+    if e.reg.bar.is_config then first = math.min(first, id - 1) end
   end
   local function index_of(reg, i)
-    return reg.rows[reg.count == 1 and 0 or i]
+    return reg.rows[reg.count == 1 and 0 or i] - (reg.bar.is_config and first or 0)
   end
   for id, e in ipairs(def.elements) do fill_row(rows[id - 1], e, index_of) end
+  for i = first, n - 1 do rows[i].bar = 0 end
+  bind_enables(def, rows, first)
+  def.first_config = first
   return rows, n
 end
 

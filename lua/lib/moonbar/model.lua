@@ -8,6 +8,7 @@ local bit = require "bit"
 local ffi = require "ffi"
 local fields = require "moonbar.fields"
 local lib = require "moonbar.lib"
+local map = require "moonbar.map"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
 local blame = mistakes_of.blame
@@ -124,16 +125,29 @@ end
 
 -- ---- one register of the model ------------------------------------------------------------------------------
 
+-- The storage that a row's value is in, and the index there.
+function M.place(ctx, reg, row)
+  if reg.bar.is_config then return ctx.config, row - ctx.def.first_config end
+  return ctx, row
+end
+
+-- The stored value of element i, as uint64_t.
+function M.stored(ctx, reg, i)
+  local store, at = M.place(ctx, reg, (reg.target or reg).rows[i])
+  return store.s64[at * 2]
+end
+
 -- get(), set(v) of one element. Aliases show their target.
 local function element_access(ctx, reg, i)
   local row = (reg.target or reg).rows[i]
-  local i32, i64 = row * 4, row * 2             -- struct mb_reg_state is two 64-bit words
   local set_whole, set_field = state_setters(ctx, reg, row)
+  local store, at = M.place(ctx, reg, row)
+  local i32, i64 = at * 4, at * 2               -- struct mb_reg_state is two 64-bit words
   if reg.fields then
-    local view = make_view(reg, ctx, i32, i64, set_field, set_whole)
+    local view = make_view(reg, store, i32, i64, set_field, set_whole)
     return function() return view end, set_whole
   end
-  return whole_getter(ctx, reg.width, i32, i64), set_whole
+  return whole_getter(store, reg.width, i32, i64), set_whole
 end
 
 local function out_of_array(reg, i)
@@ -163,30 +177,78 @@ local function array_access(ctx, reg)
   end
 end
 
+-- A table whose members are got and set by closures; @unknown(name) raises.
+local function proxy_meta(get, set, unknown, text)
+  return {
+    __index = function(_, name)
+      local g = get[name]
+      if g then return g() end
+      unknown(name)
+    end,
+    __newindex = function(_, name, v)
+      local s = set[name]
+      if not s then unknown(name) end
+      return s(v)
+    end,
+    __tostring = function() return text end,
+  }
+end
+
+-- The registers of one group, dev.group or dev.group[i].
+local function group_element(ctx, group, i)
+  local get, set = {}, {}
+  for _, reg in ipairs(group.order) do get[reg.member], set[reg.member] = element_access(ctx, reg, i) end
+  local name = group.is_array and ("%s[%d]"):format(group.name, i) or group.name
+  return setmetatable({}, proxy_meta(get, set, function(member)
+    blame("%s has no register '%s'%s", name, tostring(member), mistakes_of.hint(tostring(member), group.members))
+  end, ("%s: %d registers"):format(name, #group.order)))
+end
+
+local function group_access(ctx, group)
+  if not group.is_array then
+    local one = group_element(ctx, group, 0)
+    return function() return one end
+  end
+  local elements = {}
+  for i = 0, group.count - 1 do elements[i] = group_element(ctx, group, i) end
+  local array = setmetatable({}, {
+    __index = function(_, i)
+      local e = elements[i]
+      if e then return e end
+      if i == "count" then return group.count end
+      out_of_array(group, i)
+    end,
+    __newindex = function(_, i)
+      blame("%s[%s] is a group of registers; right would be %s[%s].%s = …", group.name, tostring(i), group.name,
+        tostring(i), group.order[1] and group.order[1].member or "name")
+    end,
+    __tostring = function() return ("%s: %d groups of %d registers"):format(group.name, group.count, #group.order) end,
+  })
+  return function() return array end
+end
+
 -- Fill ctx.model, an empty table until now, with the registers of ctx.def. Done again after a reload.
 function M.build(ctx)
   local def = ctx.def
   local get, set = {}, {}
   for _, reg in ipairs(def.regs) do
-    if reg.is_array then get[reg.name], set[reg.name] = array_access(ctx, reg)
-    else get[reg.name], set[reg.name] = element_access(ctx, reg, 0) end
+    if not reg.group then
+      get[reg.name], set[reg.name] = (reg.is_array and array_access or element_access)(ctx, reg, 0)
+    end
+  end
+  for _, group in ipairs(def.groups) do
+    get[group.name] = group_access(ctx, group)
+    set[group.name] = function()
+      blame("%s is a group of registers; right would be %s%s.%s = …", group.name, group.name,
+        group.is_array and "[0]" or "", group.order[1] and group.order[1].member or "name")
+    end
   end
   local function unknown(name)
     blame("%s has no register '%s'%s", def.name, tostring(name),
-      mistakes_of.hint(tostring(name), def.by_name))
+      mistakes_of.hint(tostring(name), map.names(def)))
   end
   local meta = getmetatable(ctx.model)
-  meta.__index = function(_, name)
-    local g = get[name]
-    if g then return g() end
-    unknown(name)
-  end
-  meta.__newindex = function(_, name, v)
-    local s = set[name]
-    if not s then unknown(name) end
-    return s(v)
-  end
-  meta.__tostring = function() return "the model of " .. def.name end
+  for event, f in pairs(proxy_meta(get, set, unknown, "the model of " .. def.name)) do meta[event] = f end
 end
 
 -- The model before the file has run: a table that says so.
@@ -219,23 +281,21 @@ end
 
 -- Value of "reg", "reg.field", "reg[2]"; raises with help if there is none.
 function M.peek(ctx, path)
-  local map = require "moonbar.map"
   local reg, field, element = map.find(ctx.def, path)
   if not reg then blame("%s", field) end
   if reg.is_array and not element then
-    blame("%s is an array; right would be %s[0]", path, path)
+    blame("%s is an array; right would be %s", path, map.element_name(reg, 0))
   end
-  local value = ctx.s64[(reg.target or reg).rows[element or 0] * 2]
+  local value = M.stored(ctx, reg, element or 0)
   if field then return fields.extract(field, value) end
   return numbers.shrink(value, reg.width)
 end
 
 function M.poke(ctx, path, v)
-  local map = require "moonbar.map"
   local reg, field, element = map.find(ctx.def, path)
   if not reg then blame("%s", field) end
   if reg.is_array and not element then
-    blame("%s is an array; right would be %s[0]", path, path)
+    blame("%s is an array; right would be %s", path, map.element_name(reg, 0))
   end
   local row = (reg.target or reg).rows[element or 0]
   if field then

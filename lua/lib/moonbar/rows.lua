@@ -21,7 +21,7 @@ M.options = {
   sizes = "access sizes it takes, in bytes, as in {4, 8}; default: all",
   array = "{n, stride=bytes}: n registers alike",
   lock = "\"reg.field\" that refuses writes while it is not 0",
-  vector = "the interrupt that this status register causes",
+  vector = "the interrupt that this status register causes; of an array: {0, 1, …}, one an element",
   enable = "\"reg\" whose bits enable those of this status register",
   write = "function(dev, new, access, index): what a driver's write does",
   read = "function(dev, stored, access, index): what a driver's read gets",
@@ -169,11 +169,15 @@ local takers = {
   sizes = function(reg, v, add) reg.sizes = M.take_sizes(v, add) or reg.sizes end,
   array = take_array,
   vector = function(reg, v, add)
-    if type(v) ~= "number" or v < 0 or v ~= math.floor(v) then
-      add("vector = %s; right would be a number from 0 on", describe(v))
-    else
-      reg.vector = v
+    local list = type(v) == "table" and not access.kind(v) and v or { v }
+    for _, n in ipairs(list) do
+      if type(n) ~= "number" or n < 0 or n ~= math.floor(n) then
+        add("vector = %s; right would be a number from 0 on", describe(n))
+        return
+      end
     end
+    if #list == 0 then add("vector = {}; right would be a number from 0 on") return end
+    reg.vector, reg.vectors = list[1], list ~= v and {} or list
   end,
   write = function(reg, v, add) take_function(reg, "write", v, add) end,
   read = function(reg, v, add) take_function(reg, "read", v, add) end,
@@ -233,16 +237,35 @@ local function check_sense(reg, add)
   end
 end
 
+-- PCIe 6.0 §2.2.7: a configuration request is one dword; so no register of it is wider, or across two.
+local function check_config_place(reg, add)
+  if reg.width > 32 then
+    add("width = %d; configuration space is read and written by 32 bits at most", reg.width)
+  elseif reg.offset % reg.size ~= 0 then
+    add("offset %s; a configuration register of %d bits is at a multiple of %d", numbers.hex(reg.offset, 8),
+      reg.width, reg.size)
+  elseif reg.vector or reg.enable then
+    add("an interrupt follows registers of a BAR, not of configuration space")
+  elseif reg.sync then
+    add("sync = true: writes to configuration space are never posted; leave it out")
+  else
+    return true
+  end
+  return false
+end
+
 local function check_place(reg, add)
   if not reg.offset then
     add("no offset; right would be { 0x00, rw, … }")
     return false
   end
+  if type(reg.offset) ~= "number" then reg.offset = tonumber(reg.offset) end
   if reg.offset < 0 then
     add("offset %s is below 0", tostring(reg.offset))
     return false
   end
   reg.size = reg.width / 8
+  if reg.bar.is_config and not check_config_place(reg, add) then return false end
   reg.stride = reg.stride or reg.size
   if reg.is_array and reg.stride < reg.size then
     add("array stride = %d is less than the register's %d bytes: its elements overlap", reg.stride, reg.size)
@@ -250,22 +273,40 @@ local function check_place(reg, add)
   end
   local last = reg.offset + (reg.count - 1) * reg.stride + reg.size
   if last > reg.bar.size then
-    add("%s is beyond the end of BAR %d, which is %s",
+    add("%s is beyond the end of %s, which is %s",
       reg.is_array and ("element %d (ends at %s)"):format(reg.count - 1, numbers.hex(last))
-      or "offset " .. numbers.hex(reg.offset), reg.bar.n, numbers.size_text(reg.bar.size))
+      or "offset " .. numbers.hex(reg.offset), reg.bar.title, numbers.size_text(reg.bar.size))
     return false
   end
   return true
 end
 
+-- A row of a group is an array, an element a group, and stands @group.offset further on.
+local function place_in_group(reg, group, add)
+  if reg.is_array then
+    add("an array inside a group; right would be rows of their own, or a group for each")
+  end
+  reg.count, reg.is_array = group.count, group.is_array
+  if group.is_array then reg.stride = group.stride end
+  if type(reg.offset) == "number" and reg.offset >= 0 then
+    if group.is_array and reg.offset + reg.width / 8 > group.stride then
+      add("offset %s is beyond the group's stride of %s", numbers.hex(reg.offset, 8), numbers.hex(group.stride))
+      return false
+    end
+    reg.offset = reg.offset + group.offset
+  end
+  return true
+end
+
 -- Read row @name = @t of @bar. @entry: the row in the source, for lines; @mistakes takes what is wrong.
--- Returns the register's record, or nil if it has no place.
-function M.parse(bar, name, t, entry, mistakes)
+-- @group: the group it stands in, or nil. Returns the register's record, or nil if it has no place.
+function M.parse(bar, name, t, entry, mistakes, group)
   local reg = {
-    name = name, bar = bar, file = bar.file, line = entry and entry.line or bar.line,
-    width = bar.width or 32, sizes = bar.sizes, count = 1, given = t,
+    name = group and group.name .. "." .. tostring(name) or name, bar = bar, file = bar.file,
+    line = entry and entry.line or bar.line, width = bar.width or 32, sizes = bar.sizes, count = 1,
+    given = t,
   }
-  local function add(fmt, ...) mistakes:add(reg, tostring(name), fmt, ...) end
+  local function add(fmt, ...) mistakes:add(reg, tostring(reg.name), fmt, ...) end
   if is_unknown(t) then return nil end
   if type(name) ~= "string" then
     add("a row without a name; right would be name = { 0x00, rw }")
@@ -289,7 +330,8 @@ function M.parse(bar, name, t, entry, mistakes)
   table.sort(keys)
   for _, key in ipairs(keys) do take_option(reg, key, t[key], add) end
   check_sense(reg, add)
-  local placed = check_place(reg, add)
+  local placed = not group or place_in_group(reg, group, add)
+  placed = placed and check_place(reg, add)
   if reg.fields_given then
     local lines, twice = source.keys(source.fields_node(entry))
     fields.parse(reg, reg.fields_given, lines, twice, mistakes)

@@ -1,0 +1,166 @@
+-- SPDX-License-Identifier: MIT
+-- Registers that come in sets: group(offset, { n, stride = }) { rows }; and interrupts of arrays: a vector for
+-- each element, one enable register for several vectors.
+--
+-- Try it:  luajit /usr/bin/busted tests/spec/groups_spec.lua
+local support = dofile "tests/spec/support.lua"
+local mb = support.mb
+local device = support.device
+
+local seen
+before_each(function()
+  seen = {}
+  package.loaded.seen = seen
+end)
+after_each(function()
+  package.loaded.seen = nil
+  support.free_all()
+  support.take_said()
+end)
+
+local head = 'local seen = require "seen"\n'
+
+describe("a group", function()
+  local rows = [[
+    global = { 0, rw },
+    ch = group(0x100, { 4, stride = 0x20 }) {
+      ctrl  = { 0x00, { go = rw(0), busy = ro(1), irq = rw(2) },
+                write = function(dev, v, access, i) seen[#seen + 1] = ("ch%d=%d %s"):format(i, v.go, access.name)
+                  dev.ch[i].ctrl.busy = v.go end },
+      len   = { 0x04, rw, 7, lock = "ctrl.busy" },
+      ack   = { 0x08, w1c "state" },
+      state = { 0x0c, ro, 0xff },
+      bell  = { 0x10, doorbell = function(dev, v, i) dev.ch[i].len = v end },
+    },
+    one = group(0x400, "not an array") { a = { 0, rw, 5 }, b = { 4, rw, 6, lock = "global" } },
+  ]]
+
+  it("is dev.group[i].register for model and driver", function()
+    local dev, t = device(rows, head)
+    local m = dev.model
+    assert.equals(4, m.ch.count)
+    t.ch[2].len = 9
+    assert.equals(9, m.ch[2].len)
+    assert.equals(7, m.ch[1].len)
+    m.ch[3].len = 11
+    assert.equals(11, t.ch[3].len)
+    assert.equals(11, t:bus_read(0, 0x164, 4))
+    t.ch[1].bell = 0x55
+    assert.equals(0x55, t.ch[1].len)
+    assert.equals(5, t.one.a)
+    t.one.b = 8
+    assert.equals(8, m.one.b)
+    m.one.a = 3
+    assert.equals(3, t.one.a)
+  end)
+
+  it("gives its hooks the index", function()
+    local _, t = device(rows, head)
+    t.ch[3].ctrl = { go = 1 }
+    t.ch[0].ctrl.go = 0
+    assert.same({ "ch3=1 ch.ctrl", "ch0=0 ch.ctrl" }, seen)
+    assert.equals(1, t.ch[3].ctrl.busy)
+  end)
+
+  it("means its own registers first in locks and aliases", function()
+    local dev, t = device(rows, head)
+    t.ch[1].ctrl = { go = 1 }
+    t.ch[1].len, t.ch[2].len = 1, 2
+    assert.same({ 7, 2 }, { t.ch[1].len, t.ch[2].len })
+    assert.matches("write of 0x1 to ch[1].len while ctrl.busy is not 0", support.take_said(), 1, true)
+    t.ch[2].ack = 0x0f
+    assert.equals(0xf0, t.ch[2].state)
+    assert.equals(0xff, t.ch[1].state)
+    t.global = 1
+    t.one.b = 9
+    assert.equals(6, dev.model.one.b)
+  end)
+
+  it("is found by path", function()
+    local dev, t = device(rows, head)
+    dev:poke("ch[2].ctrl.irq", 1)
+    assert.equals(4, dev:peek "ch[2].ctrl")
+    assert.equals(1, dev:peek "ch.ctrl[2].irq")
+    assert.equals(1, t:read "ch[2].ctrl.irq")
+    t:write("ch[3].len", 3)
+    assert.equals(3, dev:peek "ch[3].len")
+    assert.equals(5, dev:peek "one.a")
+  end)
+
+  it("helps with names", function()
+    local dev, t = device(rows, head)
+    local m = dev.model
+    local function message(f) return select(2, pcall(f)) end
+    for text, f in pairs {
+      ["ch[1] has no register 'lne'; did you mean 'len'?"] = function() return m.ch[1].lne end,
+      ["ch[4]: the array has 4 elements, 0 to 3"] = function() return m.ch[4].len end,
+      ["ch is a group of registers; right would be ch[0].ctrl = …"] = function() m.ch = 5 end,
+      ["ch[1] is a group of registers; right would be ch[1].ctrl = …"] = function() m.ch[1] = 5 end,
+      ["t has no register 'chh'; did you mean 'ch'?"] = function() return m.chh end,
+      ["ch has no register 'lne'; did you mean 'len'?"] = function() return t.ch[0].lne end,
+      ["ch.len is an array; right would be ch[0].len"] = function() return dev:peek "ch.len" end,
+      ["one is a group of registers; right would be one.a = …"] = function() t.one = 5 end,
+      ["ch is a group of registers; right would be ch[0].ctrl"] = function() return dev:peek "ch" end,
+    } do
+      assert.is_truthy(message(f):find(text, 1, true), text .. " <> " .. message(f))
+    end
+  end)
+
+  it("keeps values by name through a reload to another layout", function()
+    local path = os.tmpname()
+    local function write(stride)
+      local f = assert(io.open(path, "w"))
+      f:write('device "t" { id = "1234:5678" }\nbar(0, 4096) { g = group(0, { 2, stride = ', stride,
+        ' }) { a = { 0, rw }, b = { 4, rw } } }')
+      f:close()
+    end
+    write(8)
+    local dev, t = support.start(assert(mb.load(path)))
+    t.g[1].b = 77
+    write(64)
+    assert.is_true(dev:reload())
+    assert.equals(77, t.g[1].b)
+    assert.equals(77, t:bus_read(0, 68, 4))
+    os.remove(path)
+  end)
+end)
+
+describe("interrupts of arrays", function()
+  it("have a vector for each element", function()
+    local _, t = device([[ st = { 0, w1s, array = 3, vector = { 0, 2, 3 } }, ]])
+    t:enable("msi", 4)
+    t.st[1] = 1
+    assert.same({ 0, 0, 1, 0 }, { t:irq_take(0), t:irq_take(1), t:irq_take(2), t:irq_take(3) })
+    t.st[2] = 1
+    assert.same({ 0, 0, 0, 1 }, { t:irq_take(0), t:irq_take(1), t:irq_take(2), t:irq_take(3) })
+  end)
+
+  local rows = [[ en = { 0, { a = rw(0), b = rw(1) } }, en_set = { 4, w1s "en" }, en_clear = { 8, w1c "en" },
+    a = { 0x10, w1c, { a = w1c(0) }, vector = 1, enable = "en" },
+    b = { 0x14, { b = w1c(1) }, vector = 2, enable = "en" },
+    poke = { 0x20, rw, write = function(dev, v) dev.en = v end }, ]]
+
+  for _, how in ipairs { "en", "en_set", "poke" } do
+    it("follow one enable register of several vectors, written as " .. how, function()
+      local dev, t = device(rows)
+      t:enable("msi", 4)
+      dev.model.a, dev.model.b = 1, 2
+      assert.same({ 0, 0 }, { t:irq_take(1), t:irq_take(2) })
+      t:write(how, 3)
+      assert.same({ 0, 1, 1, 0 }, { t:irq_take(0), t:irq_take(1), t:irq_take(2), t:irq_take(3) })
+      t.en_clear = 2
+      t:write(how, how == "poke" and 3 or 2)
+      assert.equals(1, t:irq_take(2))
+    end)
+  end
+
+  it("do so by INTx as well", function()
+    local dev, t = device(rows)
+    dev.model.b = 2
+    assert.equals(0, t:irq_take(0))
+    t.en = 2
+    assert.equals(1, t:irq_take(0))
+    t.en = 1
+    assert.equals(0, t:irq_take(0))
+  end)
+end)
