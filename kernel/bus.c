@@ -8,13 +8,19 @@
  * Try it:  tests/vm/run bus
  */
 #include <linux/idr.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 
 #include "pciem.h"
 
-/* Above the 16 bits that ACPI has, where IOMMU tables indexed by segment cannot be meant. */
-#define PCIEM_FIRST_DOMAIN	0x10000
+/*
+ * Above the 16 bits that ACPI has. IOMMU drivers keep the lower 16 only, as the segment a table of
+ * theirs is for: those must be no real segment either.
+ */
+#define PCIEM_FIRST_DOMAIN	0x18000
+#define PCIEM_LAST_DOMAIN	0x1ffff
+#define EMULATED_DOMAINS	0x10000		/* VMD's and ours: not the machine's */
 
 /**
  * struct pciem_bus - host bridge, domain and windows of a session
@@ -34,7 +40,7 @@ struct pciem_bus {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 static int domain_get(void)
 {
-	return pci_bus_find_emul_domain_nr(0, PCIEM_FIRST_DOMAIN, INT_MAX);
+	return pci_bus_find_emul_domain_nr(0, PCIEM_FIRST_DOMAIN, PCIEM_LAST_DOMAIN);
 }
 
 static void domain_put(int nr)
@@ -49,7 +55,7 @@ static int domain_get(void)
 	int nr, from = PCIEM_FIRST_DOMAIN;
 
 	for (;; from = nr + 1) {
-		nr = ida_alloc_min(&domains, from, GFP_KERNEL);
+		nr = ida_alloc_range(&domains, from, PCIEM_LAST_DOMAIN, GFP_KERNEL);
 		if (nr < 0 || !pci_find_bus(nr, 0))
 			return nr;
 		ida_free(&domains, nr);		/* somebody else's, a VMD for one */
@@ -113,7 +119,7 @@ static int config_read(struct pci_bus *bus, unsigned int devfn, int offset, int 
 	*val = ~0;
 	if (!answers(bus, devfn))
 		return PCIBIOS_DEVICE_NOT_FOUND;
-	if (READ_ONCE(s->dead))
+	if (READ_ONCE(s->dead) || !READ_ONCE(s->bus))
 		return PCIBIOS_SUCCESSFUL;
 	if (mb_config_live(&s->config, offset, size))
 		pciem_irq_live(s);
@@ -132,9 +138,11 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int offset, int
 
 	if (!answers(bus, devfn))
 		return PCIBIOS_DEVICE_NOT_FOUND;
-	if (READ_ONCE(s->dead))
-		return PCIBIOS_SUCCESSFUL;
 	raw_spin_lock_irqsave(&s->config_lock, flags);
+	if (READ_ONCE(s->dead) || !s->bus) {
+		raw_spin_unlock_irqrestore(&s->config_lock, flags);
+		return PCIBIOS_SUCCESSFUL;
+	}
 	changed = mb_config_write(&s->config, offset, size, val);
 	command = mb_config_get(&s->config, MB_PCI_COMMAND, 2);
 	if (changed & MB_CFG_BAR)
@@ -225,7 +233,7 @@ static int window32(struct pciem_bus *b)
 		return 0;
 	ret = cut(&b->win32, &iomem_resource, size, align);
 	while (ret && (bus = pci_find_next_bus(bus)))
-		if (pci_domain_nr(bus) < PCIEM_FIRST_DOMAIN)
+		if (pci_domain_nr(bus) < EMULATED_DOMAINS)
 			ret = cut_from_bus(&b->win32, bus, size, align);
 	if (ret)
 		pciem_warn(b->s, "no room for 32-bit BARs of %#llx bytes below 4G\n", size);
@@ -281,8 +289,10 @@ static int enumerate(struct pciem_session *s)
 	struct pci_host_bridge *br = s->bus->bridge;
 	int ret = pci_scan_root_bus_bridge(br);
 
-	if (ret)
+	if (ret) {
+		br->bus = NULL;		/* freed, but not forgotten */
 		return ret;
+	}
 	s->pdev = pci_get_slot(br->bus, 0);
 	if (!s->pdev) {
 		pciem_warn(s, "the PCI core found no function\n");
@@ -293,12 +303,26 @@ static int enumerate(struct pciem_session *s)
 	return ret ? ret : pciem_dma_attach(s, s->pdev);
 }
 
+/* A pci_dev that somebody still holds keeps the bridge, and may be asked for its configuration. */
+static void bridge_released(struct pci_host_bridge *br)
+{
+	struct pciem_bus *b = br->release_data;
+
+	domain_put(b->sd.domain);
+	pciem_session_put(b->s);
+	kfree(b);
+	module_put(THIS_MODULE);
+}
+
 static int bridge_create(struct pciem_bus *b)
 {
 	struct pci_host_bridge *br = b->bridge = pci_alloc_host_bridge(0);
 
 	if (!br)
 		return -ENOMEM;
+	__module_get(THIS_MODULE);
+	pciem_session_get(b->s);
+	pci_set_host_bridge_release(br, bridge_released, b);
 	b->busn = (struct resource) { .name = "pciem", .flags = IORESOURCE_BUS };	/* bus 0 */
 	pci_add_resource(&br->windows, &b->busn);
 	if (b->win32.parent)
@@ -317,6 +341,7 @@ static int bridge_create(struct pciem_bus *b)
 static void bus_destroy(struct pciem_session *s)
 {
 	struct pciem_bus *b = s->bus;
+	int i;
 
 	if (!b)
 		return;
@@ -329,14 +354,21 @@ static void bus_destroy(struct pciem_session *s)
 		s->pdev = NULL;
 		pci_remove_root_bus(b->bridge->bus);
 	}
-	if (b->bridge)
-		pci_free_host_bridge(b->bridge);
+	/* The windows may be somebody else's from now on. */
+	raw_spin_lock_irq(&s->config_lock);
+	WRITE_ONCE(s->bus, NULL);
+	for (i = 0; i < MB_NR_BARS; i++)
+		WRITE_ONCE(s->bar[i].start, 0);
+	raw_spin_unlock_irq(&s->config_lock);
 	if (b->win32.parent)
 		release_resource(&b->win32);
 	if (b->win64.parent)
 		release_resource(&b->win64);
+	if (b->bridge) {
+		pci_free_host_bridge(b->bridge);	/* the last to hold it frees b */
+		return;
+	}
 	domain_put(b->sd.domain);
-	s->bus = NULL;
 	kfree(b);
 }
 

@@ -93,6 +93,7 @@ struct pciem_session {
 	struct pciem_stats stats;	/* what is counted under somebody's lock */
 	struct pciem_stats __percpu *counts;	/* what is not: pciem_count() */
 	struct work_struct start_work, stop_work;
+	struct completion stopped;	/* stop_work is through */
 
 	struct list_head windows;	/* trap.c: the list of registered sessions */
 	struct percpu_ref accesses;	/* trap.c: accesses under way */
@@ -224,6 +225,11 @@ void pciem_queue_irq_mode(struct pciem_session *s, u32 mode);
 __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_table_struct *pt);
 int pciem_queue_mmap(struct pciem_session *s, struct vm_area_struct *vma, u64 offset);
 
+/* ---- host.c: where the host runs ------------------------------------------------------------ */
+
+/* The caller is about to raise @vector: it shall not run where the handler will. May sleep. */
+void pciem_host_step_aside(struct pciem_session *s, u32 vector);
+
 /* ---- dma.c (and dma_ops.c): strict DMA --------------------------------------------------------- */
 
 /* Module-wide: record cache, and the bus notifier that sees drivers come and go. */
@@ -234,9 +240,9 @@ int pciem_dma_create(struct pciem_session *s);		/* at REGISTER, before pciem_bus
  * mapped lives on until its struct device is released, and keeps the module loaded so long.
  */
 void pciem_dma_destroy(struct pciem_session *s);
-/* Called by bus.c for the new device, after device_add and before any driver can bind. 0 even
- * where an IOMMU's DMA domain has the device: then there is no strict DMA, the log says so, and the
- * ioctls answer -EOPNOTSUPP.
+/* Called by bus.c for the new device, after device_add and before any driver can bind. 0 even on a
+ * kernel without per-device DMA operations (CONFIG_ARCH_HAS_DMA_OPS): then there is no strict DMA,
+ * the log says so, and the ioctls answer -EOPNOTSUPP.
  */
 int pciem_dma_attach(struct pciem_session *s, struct pci_dev *pdev);
 bool pciem_dma_strict(struct pciem_session *s);		/* for PCIEM_FEATURE_STRICT */

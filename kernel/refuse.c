@@ -12,9 +12,12 @@
 
 #define PASSES	8
 
-static struct {
+/* An instruction whose next fault is the kernel's. It may never fault again, if what it met first is
+ * the fault of its other operand: the entry is good for the same operands and a second.
+ */
+static struct pass {
 	struct task_struct *task;
-	unsigned long ip;
+	unsigned long ip, cx, si, di, since;
 } passes[PASSES];
 unsigned int pciem_trap_npasses;
 static DEFINE_RAW_SPINLOCK(passes_lock);
@@ -59,18 +62,18 @@ void pciem_trap_refused(const struct trap *t, const struct pt_regs *regs, unsign
 
 void pciem_trap_pass(const struct pt_regs *regs)
 {
+	struct pass *p, *use = NULL;
 	unsigned long flags;
-	int i;
 
+	if (in_nmi())
+		return;
 	raw_spin_lock_irqsave(&passes_lock, flags);
-	for (i = 0; i < PASSES; i++) {
-		if (passes[i].task)
-			continue;
-		passes[i].task = current;
-		passes[i].ip = regs->ip;
+	for (p = passes; p < passes + PASSES; p++)
+		if (!use || (use->task && (!p->task || time_before(p->since, use->since))))
+			use = p;
+	if (!use->task)
 		WRITE_ONCE(pciem_trap_npasses, pciem_trap_npasses + 1);
-		break;
-	}
+	*use = (struct pass) { current, regs->ip, regs->cx, regs->si, regs->di, jiffies };
 	raw_spin_unlock_irqrestore(&passes_lock, flags);
 }
 
@@ -78,15 +81,20 @@ bool pciem_trap_passes(const struct pt_regs *regs)
 {
 	unsigned long flags;
 	bool found = false;
-	int i;
+	struct pass *p;
 
+	if (in_nmi())
+		return false;
 	raw_spin_lock_irqsave(&passes_lock, flags);
-	for (i = 0; i < PASSES && !found; i++) {
-		if (passes[i].task != current || passes[i].ip != regs->ip)
+	for (p = passes; p < passes + PASSES; p++) {
+		bool is = p->task == current && p->ip == regs->ip && p->cx == regs->cx &&
+			  p->si == regs->si && p->di == regs->di;
+
+		if (!p->task || (!is && time_before(jiffies, p->since + HZ)))
 			continue;
-		passes[i].task = NULL;
+		found |= is && time_before(jiffies, p->since + HZ);
+		p->task = NULL;
 		WRITE_ONCE(pciem_trap_npasses, pciem_trap_npasses - 1);
-		found = true;
 	}
 	raw_spin_unlock_irqrestore(&passes_lock, flags);
 	return found;

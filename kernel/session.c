@@ -83,6 +83,7 @@ static void stop_work(struct work_struct *work)
 	smp_store_release(&s->phase, PCIEM_STOPPED);
 	pciem_queue_tell(s, &told);
 	pciem_queue_wake_host(s);
+	complete_all(&s->stopped);
 }
 
 struct pciem_session *pciem_session_open(void)
@@ -97,6 +98,7 @@ struct pciem_session *pciem_session_open(void)
 	raw_spin_lock_init(&s->config_lock);
 	INIT_WORK(&s->start_work, start_work);
 	INIT_WORK(&s->stop_work, stop_work);
+	init_completion(&s->stopped);
 	pciem_bars_init(s);
 	s->timeout_ns = PCIEM_TIMEOUT_NS;
 	s->id = ida_alloc(&ids, GFP_KERNEL);
@@ -134,7 +136,11 @@ void pciem_session_close(struct pciem_session *s)
 	WRITE_ONCE(s->dead, true);
 	pciem_queue_kill(s);
 	begin_removal(s);
+	/* whoever began it, perhaps an access that has yet to queue the work */
+	if (READ_ONCE(s->phase) >= PCIEM_REGISTERED)
+		wait_for_completion(&s->stopped);
 	flush_work(&s->stop_work);
+	flush_work(&s->start_work);
 	pciem_trap_remove(s);
 	pciem_compat_detach(s);
 	if (s->phase == PCIEM_STOPPED) {

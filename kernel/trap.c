@@ -20,6 +20,7 @@
 #include <linux/uaccess.h>
 
 #include <asm/tlbflush.h>
+#include <asm/trap_pf.h>
 
 #include "core/decode_x86.h"
 #include "core/emulate_x86.h"
@@ -32,23 +33,40 @@ unsigned int pciem_trap_change;
 
 /* ---- mappings ------------------------------------------------------------------------ */
 
-#define SKEW	1	/* pages between what an entry says and what it stands for */
+/* Pages between what an entry says and what it stands for: one, or with SKEW_TWO two. */
+#define SKEW		1
+#define SKEW_TWO	_PAGE_SOFTW1
 
-/* Is this address in a mapping of ours that is not present? Then *@phys is the bus address. */
-static __always_inline bool trapped_address(unsigned long va, u64 *phys)
+/* The entry of an address that may be in a mapping of ours; false: it has none of 4 KiB. */
+static __always_inline bool entry_at(unsigned long va, pte_t *pte)
 {
 	unsigned int level;
-	pte_t *ptep, pte;
+	pte_t *ptep;
 
 	if (va < VMALLOC_START || va >= VMALLOC_END)
 		return false;
 	ptep = lookup_address(va, &level);
 	if (!ptep || level != PG_LEVEL_4K)
 		return false;
-	pte = pciem_ptep_get(ptep);
-	if ((pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) != _PAGE_PROTNONE)
+	*pte = pciem_ptep_get(ptep);
+	return true;
+}
+
+static __always_inline bool is_trapping(pte_t pte)
+{
+	return (pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE;
+}
+
+/* Is this address in a mapping of ours that is not present? Then *@phys is the bus address. */
+static __always_inline bool trapped_address(unsigned long va, u64 *phys)
+{
+	unsigned long pfn;
+	pte_t pte;
+
+	if (!entry_at(va, &pte) || !is_trapping(pte))
 		return false;
-	*phys = ((u64)(pte_pfn(pte) - SKEW) << PAGE_SHIFT) | offset_in_page(va);
+	pfn = pte_pfn(pte) - SKEW - !!(pte_flags(pte) & SKEW_TWO);
+	*phys = ((u64)pfn << PAGE_SHIFT) | offset_in_page(va);
 	return true;
 }
 
@@ -70,6 +88,12 @@ bool pciem_trap_mapped(struct page *page)
 	return entry_of(page_private(page), page);
 }
 
+/* Unless it has changed: iounmap() takes no lock of ours. */
+static bool exchange_entry(pte_t *ptep, pte_t was, pte_t is)
+{
+	return cmpxchg(&ptep->pte, was.pte, is.pte) == was.pte;
+}
+
 /* A page of memory shows itself to the driver; from not present to present nothing needs to be
  * flushed. One kernel address a page is remembered, to take it back by: a second mapping of the
  * same page goes on trapping while the first is there.
@@ -78,7 +102,7 @@ static bool show_page(struct page *page, unsigned long va)
 {
 	unsigned long old = page_private(page);
 	unsigned int level;
-	pte_t *ptep;
+	pte_t *ptep, was;
 
 	va &= PAGE_MASK;
 	if (old != va) {
@@ -89,8 +113,10 @@ static bool show_page(struct page *page, unsigned long va)
 	ptep = lookup_address(va, &level);
 	if (!ptep || level != PG_LEVEL_4K)
 		return false;
-	set_pte(ptep, pfn_pte(page_to_pfn(page), PAGE_KERNEL));
-	return true;
+	was = pciem_ptep_get(ptep);
+	if (!is_trapping(was))		/* another CPU was first, or it is being unmapped */
+		return pte_flags(was) & _PAGE_PRESENT && pte_pfn(was) == page_to_pfn(page);
+	return exchange_entry(ptep, was, pfn_pte(page_to_pfn(page), PAGE_KERNEL));
 }
 
 static void flush_page(void *va)
@@ -103,15 +129,16 @@ void pciem_trap_again(struct pciem_session *s, u32 bar)
 	unsigned long index, va;
 	struct page *page;
 
+	synchronize_rcu();	/* whoever decided to show a page before it was traced has done so */
 	xa_for_each(&s->bar[bar].pages, index, page) {
 		unsigned long pfn = (READ_ONCE(s->bar[bar].start) >> PAGE_SHIFT) + index + SKEW;
 		pte_t *ptep;
 
 		va = page_private(page);
 		ptep = entry_of(va, page);
-		if (!ptep)
+		if (!ptep || !exchange_entry(ptep, pfn_pte(page_to_pfn(page), PAGE_KERNEL),
+					     pfn_pte(pfn, __pgprot(_PAGE_PROTNONE))))
 			continue;
-		set_pte(ptep, pfn_pte(pfn, __pgprot(_PAGE_PROTNONE)));
 		on_each_cpu(flush_page, (void *)va, 1);
 		cond_resched();
 	}
@@ -357,7 +384,8 @@ static bool may_sleep(const struct pt_regs *regs)
 {
 	return regs->flags & X86_EFLAGS_IF && IS_ENABLED(CONFIG_PREEMPT_COUNT) &&
 	       IS_ENABLED(CONFIG_PREEMPT_RCU) && !preempt_count() && !rcu_preempt_depth() &&
-	       !pagefault_disabled() && !is_idle_task(current);
+	       !pagefault_disabled() && !is_idle_task(current) &&
+	       READ_ONCE(current->__state) == TASK_RUNNING;	/* no: wait_event(q, readl(r)) */
 }
 
 static void registers_in(struct mb_cpu *cpu, const struct pt_regs *r)
@@ -402,6 +430,9 @@ static void emulate(struct trap *t, struct pt_regs *regs, const struct mb_insn *
 	case MB_EMU_REFUSED:
 		pciem_trap_refused(t, regs, insn->len);
 		regs->ip += insn->len;
+		return;
+	case MB_EMU_ABORTED:	/* not ours any more: look again */
+		registers_out(&cpu, regs);
 		return;
 	default:	/* the fault of a memory operand: once more, for the kernel to answer */
 		registers_out(&cpu, regs);
@@ -471,6 +502,19 @@ static void trap_fault(struct pt_regs *regs, unsigned long error_code, unsigned 
 
 /* ---- hooks ------------------------------------------------------------------------------------------------- */
 
+/* Another CPU has shown the page since this one faulted: the instruction runs again. */
+static void fault_again(void)
+{
+}
+
+static bool notrace is_present_by_now(unsigned long error_code, unsigned long va)
+{
+	pte_t pte;
+
+	return !(error_code & X86_PF_PROT) && entry_at(va, &pte) &&
+	       pte_flags(pte) & _PAGE_PRESENT;
+}
+
 static void notrace fault_hook(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 			       struct ftrace_regs *fregs)
 {
@@ -478,8 +522,13 @@ static void notrace fault_hook(unsigned long ip, unsigned long parent, struct ft
 	struct pt_regs *regs = (struct pt_regs *)r->di;
 	u64 phys;
 
-	if (!trapped_address(r->dx, &phys) || user_mode(regs))
+	if (user_mode(regs))
 		return;
+	if (!trapped_address(r->dx, &phys)) {
+		if (is_present_by_now(r->si, r->dx))
+			r->ip = (unsigned long)fault_again;
+		return;
+	}
 	if (READ_ONCE(pciem_trap_npasses) && pciem_trap_passes(regs))
 		return;
 	r->cx = phys;
@@ -494,8 +543,11 @@ static void notrace map_hook(unsigned long ip, unsigned long parent, struct ftra
 
 	rcu_read_lock_sched_notrace();
 	if (any_window(r->dx, r->si - r->di)) {
-		r->dx += SKEW * PAGE_SIZE;
-		r->cx = _PAGE_PROTNONE;
+		/* of two skews one leaves the two addresses unlike in their place in 2 MiB */
+		bool two = (((r->dx - r->di) >> PAGE_SHIFT) + SKEW) % PTRS_PER_PTE == 0;
+
+		r->dx += (SKEW + two) * PAGE_SIZE;
+		r->cx = _PAGE_PROTNONE | (two ? SKEW_TWO : 0);
 	}
 	rcu_read_unlock_sched_notrace();
 }
@@ -532,8 +584,10 @@ static struct hook {
 
 static void remove_hooks(int n)
 {
-	while (n--)
+	while (n--) {
 		unregister_ftrace_function(&hooks[n].ops);
+		ftrace_free_filter(&hooks[n].ops);
+	}
 	synchronize_rcu();	/* a fault of a mapping that outlived its device may be on its way out */
 }
 
@@ -553,6 +607,7 @@ int pciem_trap_init(void)
 		if (ret) {
 			pr_err("pciem: %s cannot be hooked: %d; is ftrace off or is it patched?\n",
 			       hooks[i].name, ret);
+			ftrace_free_filter(ops);
 			remove_hooks(i);
 			return ret;
 		}

@@ -120,6 +120,11 @@ static u32 vectors(const struct mb_intr *in)
 
 int mb_intr_op(struct mb_intr *in, u32 vector, enum mb_intr_op op)
 {
+	bool line = in->mode == MB_INTR_INTX && vector < MB_INTR_VECTORS && bit(in->bound, vector);
+
+	/* A row may be bound to a vector that is none of the messages: it has the line */
+	if (line)
+		return op == MB_INTR_RAISE || op == MB_INTR_EVAL ? 0 : -1;
 	if (vector >= vectors(in) || (in->mode == MB_INTR_MSIX && vector >= in->msix.count))
 		return -1;
 	switch (op) {

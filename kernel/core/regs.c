@@ -47,6 +47,7 @@ int mb_regs_init(struct mb_regs *rf, u32 *bad)
 {
 	u32 i, bar = 0;
 
+	rf->bound[0] = rf->bound[1] = 0;
 	for (i = 0; i < rf->nrows; i++) {
 		const struct mb_reg *r = &rf->rows[i], *before = r - 1;
 
@@ -58,6 +59,10 @@ int mb_regs_init(struct mb_regs *rf, u32 *bad)
 			return -1;
 		while (bar <= r->bar)
 			rf->first[bar++] = i;
+		if (r->vector != MB_NONE) {
+			rf->bound[0] = rf->bound[1] ? rf->bound[0] : i;
+			rf->bound[1] = i + 1;
+		}
 	}
 	while (bar <= MB_NR_BARS)
 		rf->first[bar++] = rf->nrows;
@@ -117,7 +122,7 @@ bool mb_regs_level(const struct mb_regs *rf, u32 vector)
 {
 	u32 i;
 
-	for (i = 0; i < rf->nrows; i++) {
+	for (i = rf->bound[0]; i < rf->bound[1]; i++) {
 		const struct mb_reg *r = &rf->rows[i];
 		u64 bits;
 

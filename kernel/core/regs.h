@@ -125,13 +125,14 @@ struct mb_regs_ops {
  * @state: one element a row
  * @ram: sorted by BAR, then offset; overlaps no row
  * @first: index of each BAR's first row; first[MB_NR_BARS] = @nrows
+ * @bound: rows with an interrupt lie in [bound[0], bound[1])
  */
 struct mb_regs {
 	const struct mb_reg *rows;
 	struct mb_reg_state *state;
 	const struct mb_ram *ram;
 	u32 nrows, nram;
-	u32 first[MB_NR_BARS + 1];
+	u32 first[MB_NR_BARS + 1], bound[2];
 	const struct mb_regs_ops *ops;
 	void *ctx;
 };

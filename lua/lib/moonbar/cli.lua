@@ -48,12 +48,14 @@ local function load_all(files)
 end
 
 local function attach_all(devices, bus)
-  for _, dev in ipairs(devices) do
-    local ok, why = dev:attach(bus)
-    if ok then ok, why = dev:start() end
-    if not ok then
-      complain("%s", why)
-      return false
+  -- all on the bus before the first is started: from then on it wants to be served
+  for _, step in ipairs { "attach", "start" } do
+    for _, dev in ipairs(devices) do
+      local ok, why = dev[step](dev, bus)
+      if not ok then
+        complain("%s", why)
+        return false
+      end
     end
   end
   return true
