@@ -230,7 +230,7 @@ static int transfer(struct transfer *t)
 
 /*
  * The session's mappings with a reference, or an error: before REGISTER -EINVAL, after removal
- * -ENODEV, and -EOPNOTSUPP where the device is behind an IOMMU that translates by itself.
+ * -ENODEV, and -EOPNOTSUPP where pciem_dma_attach() could not do its work.
  */
 static struct pciem_dma *get_dma(struct pciem_session *s)
 {

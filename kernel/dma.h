@@ -52,7 +52,7 @@ struct dma_mapping {
  * @cursor: where the next bus address is looked for: streaming, coherent
  * @low: @high: all bus addresses ever handed out of each lie between
  * @ended: ring of mappings that are over, from @oldest to @newest (counters, modulo DMA_ENDED)
- * @strict: these are the device's dma_map_ops; false: an IOMMU has the device
+ * @strict: false: this kernel cannot give a device operations of its own
  * @ops: the device's dma_ops points here, which is how dma_ops.c finds the rest
  * @release: the struct device's own release function
  * @driver: name of the driver that is or was bound last

@@ -6,7 +6,6 @@
  *
  * Try it:  tests/vm/run dma
  */
-#include <linux/iommu.h>
 #include <linux/llist.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -238,7 +237,7 @@ static void op_free(struct device *dev, size_t size, void *vaddr, dma_addr_t bus
 static struct page *op_alloc_pages(struct device *dev, size_t size, dma_addr_t *bus,
 				   enum dma_data_direction dir, gfp_t gfp)
 {
-	struct page *page = alloc_pages(gfp, get_order(size));
+	struct page *page = alloc_pages(gfp | __GFP_ZERO, get_order(size));
 
 	if (!page)
 		return NULL;
@@ -365,6 +364,24 @@ static void op_unmap_resource(struct device *dev, dma_addr_t bus, size_t len,
 }
 #endif
 
+/*
+ * An IOMMU driver may have put the device into a DMA domain (AMD's claims every PCI device there
+ * is). No access of a device of ours passes that IOMMU, but from 6.12 on the DMA API asks a flag
+ * before it asks the device's operations; before, the operations alone decide.
+ */
+static void bypass_iommu(struct device *dev)
+{
+#ifdef CONFIG_IOMMU_DMA
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	dev_clear_dma_iommu(dev);
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	dev->dma_iommu = false;
+#endif
+#endif
+}
+
+#define HAVE_DEVICE_OPS	(IS_ENABLED(CONFIG_DMA_OPS) || IS_ENABLED(CONFIG_ARCH_HAS_DMA_OPS))
+
 static const struct dma_map_ops ops = {
 	.alloc			= op_alloc,
 	.free			= op_free,
@@ -412,29 +429,14 @@ static void device_release(struct device *dev)
 	module_put(THIS_MODULE);
 }
 
-/* What stands in the way of dma_map_ops of our own, or NULL. */
-static const char *obstacle(struct device *dev)
-{
-#if defined(CONFIG_DMA_OPS) || defined(CONFIG_ARCH_HAS_DMA_OPS)
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	if (domain && domain->type != IOMMU_DOMAIN_IDENTITY)
-		return "an IOMMU translates for it (iommu=pt on the kernel's command line helps)";
-	return NULL;
-#else
-	return "this kernel is built without per-device DMA operations";
-#endif
-}
-
 int pciem_dma_attach(struct pciem_session *s, struct pci_dev *pdev)
 {
 	struct pciem_dma *d = s->dma;
-	const char *why_not = obstacle(&pdev->dev);
 
-	if (why_not) {
+	if (!HAVE_DEVICE_OPS) {
 		WRITE_ONCE(d->strict, false);
-		pciem_warn(s, "no strict DMA for %s: %s; DMA ioctls answer EOPNOTSUPP\n",
-			   pci_name(pdev), why_not);
+		pciem_warn(s, "no strict DMA for %s: this kernel is built without per-device DMA operations; DMA ioctls answer EOPNOTSUPP\n",
+			   pci_name(pdev));
 		return 0;
 	}
 	__module_get(THIS_MODULE);
@@ -444,6 +446,7 @@ int pciem_dma_attach(struct pciem_session *s, struct pci_dev *pdev)
 	pdev->dev.release = device_release;
 	d->ops = ops;
 	set_dma_ops(&pdev->dev, &d->ops);
+	bypass_iommu(&pdev->dev);
 	pciem_info(s, "strict DMA for %s\n", pci_name(pdev));
 	return 0;
 }
@@ -495,6 +498,8 @@ static int notify(struct notifier_block *nb, unsigned long action, void *data)
 	d = dma_of(dev);
 	if (action == BUS_NOTIFY_UNBOUND_DRIVER || action == BUS_NOTIFY_BIND_DRIVER)
 		pciem_dma_leave(d);
+	if (action == BUS_NOTIFY_BIND_DRIVER)
+		bypass_iommu(dev);		/* its domain may have been changed through sysfs */
 	if (action == BUS_NOTIFY_BIND_DRIVER && dev->driver)
 		strscpy(d->driver, dev->driver->name, sizeof(d->driver));
 	return NOTIFY_DONE;
