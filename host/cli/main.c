@@ -23,20 +23,40 @@
 #include "../lua/core.h"
 #include "cli.h"
 
+/* The loop looks at the flag between two accesses. Code that never comes back to it, a hook or what
+ * was typed, gets two seconds: compiled Lua looks at nothing.
+ */
+static volatile sig_atomic_t asked_by;
+
 static void on_signal(int sig)
 {
-	(void)sig;
-	if (*mb_lua_stop_flag())
-		_exit(130);	/* asked twice: a hook that never returns does not look */
+	if (asked_by)
+		_exit(128 + sig);	/* asked twice */
+	asked_by = sig;
 	*mb_lua_stop_flag() = 1;
+	alarm(2);
+}
+
+static void on_alarm(int sig)
+{
+	static const char text[] = "moonbar: Lua code does not return: ended without waiting for it\n";
+
+	(void)sig;
+	if (*mb_lua_stop_flag()) {
+		if (write(2, text, sizeof(text) - 1) < 0)
+			_exit(1);
+		_exit(128 + asked_by);
+	}
+	asked_by = 0;	/* the loop has ended, and what follows may be asked to end, too */
 }
 
 static void catch_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction stop = { .sa_handler = on_signal }, late = { .sa_handler = on_alarm };
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGALRM, &late, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -204,6 +224,7 @@ int main(int argc, char **argv)
 
 	if (cli_parse(&cli, argc, argv, &status))
 		return status;
-	catch_signals();
+	if (!strcmp(cli.verb, "run"))
+		catch_signals();
 	return run_verb(&cli);
 }

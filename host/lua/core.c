@@ -403,6 +403,7 @@ static int l_loop(lua_State *L)
 		was[i] = enter(b[i], L);
 	stop_flag = 0;
 	ret = mb_loop(dev, n, fd, on_extra, &e, &stop_flag, &err);
+	stop_flag = 0;
 	for (i = 0; i < n; i++)
 		leave(b[i], was[i]);
 	if (e.failed)
