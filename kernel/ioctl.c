@@ -192,12 +192,15 @@ static long running_call(struct pciem_session *s, unsigned int cmd, union args *
 	case PCIEM_IRQ:
 		if (a->irq.op < PCIEM_IRQ_RAISE || a->irq.op > PCIEM_IRQ_DEASSERT)
 			return -EINVAL;
+		pciem_host_step_aside(s, a->irq.vector);
 		return pciem_irq(s, a->irq.vector, a->irq.op);
 	case PCIEM_DMA:
 		return a->dma.func ? -EOPNOTSUPP : pciem_dma_op(s, &a->dma);
 	case PCIEM_DMA_INDIRECT:
 		return a->indirect.func ? -EOPNOTSUPP : pciem_dma_indirect(s, &a->indirect);
 	case PCIEM_DMA_LIST:
+		if (a->list.raise != MB_NONE)
+			pciem_host_step_aside(s, a->list.raise);
 		return pciem_dma_list(s, &a->list);
 	case PCIEM_GET_BAR_INFO:
 		return bar_info(s, &a->info);
@@ -239,7 +242,8 @@ static long any_call(struct pciem_session *s, unsigned int cmd, union args *a)
 	case PCIEM_FEATURES:
 		a->features.version = 1;
 		a->features.flags = PCIEM_FEATURE_REGS | PCIEM_FEATURE_SPACE |
-				    PCIEM_FEATURE_DMA_LIST | PCIEM_FEATURE_STRICT;
+				    PCIEM_FEATURE_DMA_LIST |
+				    (pciem_dma_strict(s) ? PCIEM_FEATURE_STRICT : 0);
 		return 0;
 	case PCIEM_GET_STATS:
 		pciem_session_stats(s, &a->stats);

@@ -72,7 +72,7 @@ static bool post(struct pciem_session *s, const struct pciem_request *req, bool 
 		return true;
 	pciem_count(s, queue_full);
 	head = pciem_queue_head(q);
-	pciem_wait_begin(&w, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
+	pciem_wait_begin(&w, q, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
 	do {
 		if (READ_ONCE(s->dead))
 			return false;
@@ -80,11 +80,25 @@ static bool post(struct pciem_session *s, const struct pciem_request *req, bool 
 			return true;
 		if (pciem_queue_head(q) != head) {
 			head = pciem_queue_head(q);
-			pciem_wait_begin(&w, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
+			pciem_wait_begin(&w, q, may_sleep, (u64)stall_ms * NSEC_PER_MSEC);
 		}
 	} while (pciem_wait_more(&w));
 	pciem_session_die(s, "the host has left a full queue alone");
 	return false;
+}
+
+/* Notes that interrupt handlers wait, so that the host gets out of their way before the next. */
+static bool host_cannot_run(struct pciem_session *s)
+{
+	struct pciem_queue_state *q = s->queue;
+
+	if (in_hardirq() && !READ_ONCE(q->read_in_irq))
+		WRITE_ONCE(q->read_in_irq, true);
+	if (likely(!pciem_host_is_below(q)))
+		return false;
+	if (__ratelimit(&q->reported))
+		pciem_warn(s, "an interrupt handler waits for the host that it interrupted\n");
+	return true;
 }
 
 /* Promise 3: a read pushes the writes before it. False: not in time. */
@@ -96,7 +110,10 @@ static bool wait_handled(struct pciem_session *s, bool may_sleep)
 
 	if (likely(handled(q, target)))
 		return true;
-	pciem_wait_begin(&w, may_sleep, READ_ONCE(s->timeout_ns));
+	/* It will not be handled before this handler is over, and masks say more than ones. */
+	if (unlikely(host_cannot_run(s)))
+		return true;
+	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
 	do {
 		if (handled(q, target))
 			return true;
@@ -111,7 +128,7 @@ static int take_slot(struct pciem_session *s, bool may_sleep)
 	struct pciem_queue_state *q = s->queue;
 	struct pciem_wait w;
 
-	pciem_wait_begin(&w, may_sleep, READ_ONCE(s->timeout_ns));
+	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
 	do {
 		unsigned int i = find_first_zero_bit(q->slots, PCIEM_QUEUE_SLOTS);
 
@@ -144,7 +161,7 @@ static bool wait_for_answer(struct pciem_session *s, u32 slot, u32 gen, bool may
 {
 	struct pciem_wait w;
 
-	pciem_wait_begin(&w, may_sleep, READ_ONCE(s->timeout_ns));
+	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
 	while (!answered(s, slot, gen)) {
 		if (READ_ONCE(s->dead))
 			return false;
@@ -178,7 +195,7 @@ static void give_up(struct pciem_session *s, const struct pciem_request *req)
 static u64 ask(struct pciem_session *s, struct pciem_request *req, bool may_sleep)
 {
 	struct pciem_queue_state *q = s->queue;
-	int slot = take_slot(s, may_sleep);
+	int slot = host_cannot_run(s) ? -1 : take_slot(s, may_sleep);
 	u64 data = ~0ull;
 
 	if (slot < 0) {
@@ -298,6 +315,7 @@ int pciem_queue_create(struct pciem_session *s)
 	for (i = 0; i < PCIEM_QUEUE_SLOTS; i++)
 		init_waitqueue_head(&q->sleepers[i]);
 	ratelimit_state_init(&q->reported, 5 * HZ, 5);
+	pciem_host_init(q);
 	s->regs.ops = &regs_ops;
 	s->regs.ctx = s;
 	mb_regs_reset(&s->regs, true);
@@ -310,6 +328,7 @@ void pciem_queue_free(struct pciem_session *s)
 {
 	if (!s->queue)
 		return;
+	pciem_host_exit(s->queue);
 	vfree(s->queue->shared);
 	vfree(s->regs.state);
 	kvfree(s->queue);
@@ -351,6 +370,7 @@ __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_t
 	struct pciem_queue_state *q = s->queue;
 	__poll_t ready;
 
+	pciem_host_is_current(q);
 	poll_wait(f, &q->host, pt);
 	ready = pciem_queue_drained(q) ? 0 : EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(s->dead) || smp_load_acquire(&s->phase) == PCIEM_STOPPED)

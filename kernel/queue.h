@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * queue.h: what queue.c, wait.c and fast.c share: the queue as the kernel sees
- * it, and a driver's patience.
+ * queue.h: what queue.c, wait.c, host.c and fast.c share: the queue as the
+ * kernel sees it, and a driver's patience.
  *
  * Try it:  tools/lab -- tests/vm/queue.t
  */
@@ -25,6 +25,9 @@
  * @host: poll()
  * @told: guest errors that were told, hashed
  * @reported: completion timeouts in the log
+ * @server: the host's thread that serves, as of its last call; under @lock
+ * @rescue: moves it away from @stuck_cpu
+ * @read_in_irq: the driver's interrupt handlers wait for the host
  */
 struct pciem_queue_state {
 	struct pciem_queue *shared;
@@ -36,6 +39,10 @@ struct pciem_queue_state {
 	wait_queue_head_t host;
 	DECLARE_BITMAP(told, 1 << TOLD_BITS);
 	struct ratelimit_state reported;
+	struct task_struct *server;
+	struct work_struct rescue;
+	int stuck_cpu;
+	bool read_in_irq;
 };
 
 /* How far the host has come. Read before tail, so that an honest head is never ahead of it. */
@@ -56,20 +63,36 @@ static inline bool pciem_queue_drained(struct pciem_queue_state *q)
 	return pciem_queue_head(q) == READ_ONCE(q->tail);
 }
 
+/* ---- host.c: where the host runs ------------------------------------------------------- */
+
+void pciem_host_init(struct pciem_queue_state *q);
+void pciem_host_exit(struct pciem_queue_state *q);
+void pciem_host_is_current(struct pciem_queue_state *q);	/* the caller serves; may sleep */
+/* This CPU is not to be had for a while: the host shall not wait for it. Any context but NMI. */
+void pciem_host_rescue(struct pciem_queue_state *q);
+/* Is the host what this interrupt interrupted? Then it cannot answer before we are done. */
+bool pciem_host_is_below(struct pciem_queue_state *q);
+
+/* ---- wait.c ------------------------------------------------------------------------------ */
+
 /**
  * struct pciem_wait - somebody waits
+ * @q: for the host of this queue
  * @may_sleep: and may do so asleep
  * @limit: ns, from the first look at the clock on
  * @start: @waited: ns, 0 before the first look
+ * @rescue: when to see after the host next
  * @looks: so far; @pause: us to sleep next
  */
 struct pciem_wait {
+	struct pciem_queue_state *q;
 	bool may_sleep;
-	u64 limit, start, waited;
+	u64 limit, start, waited, rescue;
 	u32 looks, pause;
 };
 
-void pciem_wait_begin(struct pciem_wait *w, bool may_sleep, u64 limit_ns);
+void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool may_sleep,
+		      u64 limit_ns);
 /* Is it too early to do anything but look again? Then it has paused for some nanoseconds. */
 bool pciem_wait_spins(struct pciem_wait *w);
 /* Pauses, in whatever way is right by now. False: the time is over. */

@@ -17,9 +17,14 @@ static unsigned int spin_us = 50;
 module_param(spin_us, uint, 0644);
 MODULE_PARM_DESC(spin_us, "how long a driver spins for an answer before it sleeps");
 
-void pciem_wait_begin(struct pciem_wait *w, bool may_sleep, u64 limit_ns)
+#define RESCUE_NS	(200 * NSEC_PER_USEC)
+
+void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool may_sleep,
+		      u64 limit_ns)
 {
-	*w = (struct pciem_wait) { .may_sleep = may_sleep, .limit = limit_ns, .pause = 10 };
+	*w = (struct pciem_wait) {
+		.q = q, .may_sleep = may_sleep, .limit = limit_ns, .rescue = RESCUE_NS, .pause = 10,
+	};
 }
 
 /* The clock is read every 32nd time only, and for the first time after 32 looks. */
@@ -58,6 +63,10 @@ bool pciem_wait_more(struct pciem_wait *w)
 		usleep_range(w->pause, 2 * w->pause + 10);
 		w->pause = min(w->pause + 10, 200u);
 	} else {
+		if (w->waited > w->rescue) {
+			pciem_host_rescue(w->q);
+			w->rescue = w->waited + 5 * RESCUE_NS;
+		}
 		touch_nmi_watchdog();
 		cpu_relax();
 	}
