@@ -14,7 +14,7 @@
 
 /* Bytes copied under one hold of the lock, which keeps interrupts off. */
 #define CHUNK		(16 * 1024)
-/* A transfer that a signal has found goes on for this long, so that a timer does not cut it short. */
+/* A transfer that a signal finds goes on for this long, so that a timer does not cut it short. */
 #define SIGNAL_GRACE	(16 * 1024 * 1024)
 /* Times a page of the host may be taken away again before it was used, without any progress. */
 #define MAX_FAULTS	64
@@ -60,8 +60,8 @@ static const char *why_text(u32 why)
 }
 
 /*
- * Counts and tells a refusal; returns -EFAULT. d->lock held, and released here: what a refusal needs
- * of the stack is not to be paid for by every transfer.
+ * Counts and tells a refusal; returns -EFAULT. d->lock held, and released here: what a refusal
+ * needs of the stack is not to be paid for by every transfer.
  */
 static noinline int refuse(struct transfer *t, u32 why, unsigned long flags)
 	__releases(&t->d->lock)
@@ -189,8 +189,9 @@ static long move_chunk(struct transfer *t)
 static int fault_in(struct transfer *t)
 {
 	size_t n = min_t(u64, t->length, PAGE_SIZE - offset_in_page(t->user));
-	size_t left = t->write ? fault_in_readable(t->user, n) : fault_in_safe_writeable(t->user, n);
+	size_t left;
 
+	left = t->write ? fault_in_readable(t->user, n) : fault_in_safe_writeable(t->user, n);
 	return left == n ? -EFAULT : 0;
 }
 
@@ -339,7 +340,7 @@ long pciem_dma_list(struct pciem_session *s, struct pciem_dma_list *list)
 	return rc;
 }
 
-/* ---- NVMe's way to name memory: PRP entries (NVM Express Base 2.0 §4.1.1) --------------------- */
+/* ---- NVMe's way to name memory: PRP entries (NVM Express Base 2.0 §4.1.1) ------------------ */
 
 /**
  * struct prp - a walk over the pages that a PRP list names
@@ -386,7 +387,7 @@ static int next_page(struct transfer *t, struct prp *p, u64 *bus)
 	unsigned int hops;
 	int rc;
 
-	/* A page of the list may begin at its last entry, which is a chain: one more hop, no more. */
+	/* A page of the list may begin at its last entry, a chain: one more hop, no more. */
 	for (hops = 0; p->i == p->n; hops++) {
 		rc = hops < 2 ? read_entries(t, p) : -EINVAL;
 		if (rc)

@@ -20,7 +20,7 @@
 enum dma_kind { DMA_SINGLE, DMA_SG, DMA_RESOURCE, DMA_COHERENT, DMA_PAGES };
 
 #define DMA_MAX_SITES	8	/* stack frames remembered of a map and of an unmap */
-#define DMA_ENDED	512	/* room for ended mappings, remembered to tell stale from wild ... */
+#define DMA_ENDED	512	/* ended mappings remembered, to tell stale from wild ... */
 #define DMA_REUSE	256	/* ... and above this many, the oldest serves a new mapping */
 #define DMA_GUARD	PAGE_SIZE	/* bus addresses left unused after a mapping, at least */
 
@@ -86,7 +86,7 @@ struct dma_near {
 
 extern unsigned int pciem_dma_sites;
 
-/* ---- dma_map.c ------------------------------------------------------------------------------ */
+/* ---- dma_map.c ----------------------------------------------------------------------------- */
 
 int pciem_dma_cache_create(void);
 void pciem_dma_cache_destroy(void);
@@ -98,26 +98,27 @@ void pciem_dma_put(struct pciem_dma *d);			/* may sleep */
  */
 dma_addr_t pciem_dma_begin(struct pciem_dma *d, enum dma_kind kind, void *kaddr, u64 low_bits,
 			   size_t len, enum dma_data_direction dir);
-/* Ends one; d->lock held. False: there is none that this call may end. Else its @kaddr and @size are
- * stored, for the caller to free. *@wrong: what is wrong with the call, or NULL.
+/* Ends one; d->lock held. False: there is none that this call may end. Else its @kaddr and @size
+ * are stored, for the caller to free. *@wrong: what is wrong with the call, or NULL.
  */
 bool pciem_dma_end(struct pciem_dma *d, enum dma_kind kind, u64 bus, size_t len,
 		   enum dma_data_direction dir, void **kaddr, size_t *size, const char **wrong);
 /* The mapping with the highest start not above @bus, or NULL; d->lock held. */
 struct dma_mapping *pciem_dma_floor(struct pciem_dma *d, u64 bus);
-/* Why [bus, bus + len) is refused, given that it is not within one mapping; d->lock held. Stores the
- * mapping that it is about, if there is one: what lies there, or lay there, or is nearest.
+/* Why [bus, bus + len) is refused, given that it is not within one mapping; d->lock held. Stores
+ * the mapping that it is about, if there is one: what lies there, or lay there, or is nearest.
  */
 enum pciem_dma_why pciem_dma_explain(struct pciem_dma *d, u64 bus, u64 len, struct dma_near *near);
 /* The driver is gone: what it left translates no more. Says how much that is. */
 void pciem_dma_leave(struct pciem_dma *d);
 /* One message about @near, with the call sites if they are recorded. */
 void pciem_dma_print_near(struct pciem_dma *d, const struct dma_near *near);
-u64 pciem_dma_window(struct device *dev, bool coherent, u64 *lo);	/* returns its last address */
+/* The bus addresses for @dev's masks; returns the last, stores the first. */
+u64 pciem_dma_window(struct device *dev, bool coherent, u64 *lo);
 
 #define dma_warn(d, fmt, ...)	pr_warn("pciem %d: " fmt, (d)->id, ##__VA_ARGS__)
 
-/* ---- dma_ops.c -------------------------------------------------------------------------------- */
+/* ---- dma_ops.c ----------------------------------------------------------------------------- */
 
 int pciem_dma_notifier_register(void);
 void pciem_dma_notifier_unregister(void);

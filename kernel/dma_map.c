@@ -13,7 +13,7 @@
 
 unsigned int pciem_dma_sites;
 module_param_named(dma_sites, pciem_dma_sites, uint, 0444);
-MODULE_PARM_DESC(dma_sites, "stack frames kept of each DMA map and unmap, for messages (0 to 8; 0)");
+MODULE_PARM_DESC(dma_sites, "stack frames kept of each DMA map and unmap, 0 to 8 (0)");
 
 static struct kmem_cache *cache;
 
@@ -152,7 +152,7 @@ static u64 within_boundary(u64 a, u64 low_bits, size_t len, u64 bound, u64 align
 /*
  * Finds room at the cursor, which only rises until the window ends: an address comes back after the
  * whole window was used. A live mapping in the way is stepped over, once for each round of the
- * cursor, so that the cost is constant over time. Returns DMA_MAPPING_ERROR when the window is full.
+ * cursor, so that the cost is constant over time. DMA_MAPPING_ERROR when the window is full.
  */
 static u64 find_room(struct pciem_dma *d, bool coherent, u64 low_bits, size_t len, u64 align,
 		     struct place *p)
@@ -317,7 +317,7 @@ static struct dma_mapping *find_ended(struct pciem_dma *d, u64 bus, u64 last)
 	return NULL;
 }
 
-/* How far a mapping is from [bus, last], neither overlapping the other or @bus within the mapping. */
+/* How far a mapping is from [bus, last]; 0 if they overlap. */
 static u64 distance(const struct dma_mapping *m, u64 bus, u64 last)
 {
 	if (m->start > last)
@@ -400,7 +400,7 @@ static void print_site(struct pciem_dma *d, const char *what, const unsigned lon
 void pciem_dma_print_near(struct pciem_dma *d, const struct dma_near *near)
 {
 	static const char * const kinds[] = { "single", "sg", "resource", "coherent", "pages" };
-	static const char * const dirs[] = { "both ways", "to the device", "from the device", "no way" };
+	static const char * const dirs[] = { "both ways", "to the device", "from the device", "?" };
 
 	if (!near->known)
 		return;

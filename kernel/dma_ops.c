@@ -19,7 +19,7 @@ static struct pciem_dma *dma_of(struct device *dev)
 	return container_of(get_dma_ops(dev), struct pciem_dma, ops);
 }
 
-/* ---- mappings ----------------------------------------------------------------------------------- */
+/* ---- mappings ------------------------------------------------------------------------------ */
 
 static dma_addr_t map_locked(struct pciem_dma *d, enum dma_kind kind, void *kaddr,
 			     phys_addr_t phys, size_t len, enum dma_data_direction dir)
@@ -167,7 +167,7 @@ static void op_sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		op_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
 }
 
-/* ---- memory --------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 static LLIST_HEAD(late);	/* vmalloc'd memory that was let go where nobody may sleep */
 
@@ -296,7 +296,7 @@ static int op_get_sgtable(struct device *dev, struct sg_table *sgt, void *p, dma
 	return 0;
 }
 
-/* ---- limits ------------------------------------------------------------------------------------------ */
+/* ---- limits -------------------------------------------------------------------------------- */
 
 static int op_supported(struct device *dev, u64 mask)
 {
@@ -316,7 +316,7 @@ static size_t op_max_size(struct device *dev)
 	return min_t(u64, SZ_256M, rounddown_pow_of_two((hi - lo) / 4));
 }
 
-/* ---- what kernel versions call differently -------------------------------------------------------------- */
+/* ---- what kernel versions call differently ------------------------------------------------- */
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
 /* One entry for memory and MMIO. */
@@ -413,7 +413,7 @@ static const struct dma_map_ops ops = {
 	.max_mapping_size	= op_max_size,
 };
 
-/* ---- the life of it ---------------------------------------------------------------------------------------- */
+/* ---- the life of it ------------------------------------------------------------------------ */
 
 /*
  * A driver may keep the struct device, and free its memory through it, after the device has left
@@ -435,7 +435,7 @@ int pciem_dma_attach(struct pciem_session *s, struct pci_dev *pdev)
 
 	if (!HAVE_DEVICE_OPS) {
 		WRITE_ONCE(d->strict, false);
-		pciem_warn(s, "no strict DMA for %s: this kernel is built without per-device DMA operations; DMA ioctls answer EOPNOTSUPP\n",
+		pciem_warn(s, "no DMA for %s: this kernel has no per-device DMA operations\n",
 			   pci_name(pdev));
 		return 0;
 	}

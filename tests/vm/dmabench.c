@@ -69,7 +69,8 @@ static int by_pieces(struct side *s, const struct dmatest_map *m, uint32_t len)
 
 static int by_memcpy(struct side *s, const struct dmatest_map *m, uint32_t len)
 {
-	(void)s, (void)m;
+	(void)s;
+	(void)m;
 	memcpy(host, other, len);
 	__asm__ volatile("" ::: "memory");
 	return 0;
@@ -79,7 +80,8 @@ static int no_copy(struct side *s, const struct dmatest_map *m, uint32_t len)
 {
 	struct pciem_dma_list l = { .raise = ~0u };
 
-	(void)m, (void)len;
+	(void)m;
+	(void)len;
 	return ioctl(s->pciem, PCIEM_DMA_LIST, &l);
 }
 

@@ -30,7 +30,7 @@ static void why_is(int got, int wanted, const char *what)
 	   got == wanted ? "" : why_name(got), got == wanted ? "" : " instead");
 }
 
-/* ---- contents and bounds, for each way to map -------------------------------------------------- */
+/* ---- contents and bounds, for each way to map ---------------------------------------------- */
 
 /* Device reads what the driver wrote and the reverse, whole and in odd pieces. */
 static void contents(const struct dmatest_map *m, const char *name)
@@ -88,7 +88,7 @@ static void each_way(void)
 		{ "single both ways", DMATEST_SINGLE, DMATEST_BOTH, 100000, 3 },
 		{ "page", DMATEST_PAGE, DMATEST_FROM_DEVICE, 8192, 512 },
 		{ "coherent, small", DMATEST_COHERENT, DMATEST_BOTH, 24, 0 },
-		{ "coherent, beyond contiguous memory", DMATEST_COHERENT, DMATEST_BOTH, 1 << 20, 0 },
+		{ "coherent, not contiguous", DMATEST_COHERENT, DMATEST_BOTH, 1 << 20, 0 },
 		{ "pages", DMATEST_PAGES, DMATEST_BOTH, 12288, 0 },
 		{ "noncontiguous", DMATEST_NONCONTIGUOUS, DMATEST_TO_DEVICE, 16384, 0 },
 	};
@@ -147,7 +147,8 @@ static void elsewhere(void)
 {
 	struct dmatest_map io = map(&s, DMATEST_RESOURCE, DMATEST_BOTH, 4096, 0, 1);
 	struct dmatest_map m = map(&s, DMATEST_SINGLE, DMATEST_BOTH, 4096, 0, 1);
-	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 
 	why_is(xfer(&s, io.bus[0], buf, 4, W), PCIEM_DMA_NOT_RAM, "a mapping of MMIO is refused");
 	end(&s, &io, DMATEST_RIGHT);
@@ -180,7 +181,9 @@ static void lists(void)
 	int i, rc;
 
 	for (i = 0; i <= PCIEM_DMA_MAX_PIECES; i++)
-		p[i] = (struct pciem_dma_piece){ m.bus[0] + i * 64, (uintptr_t)buf + i * 64, 64, W };
+		p[i] = (struct pciem_dma_piece){
+			m.bus[0] + i * 64, (uintptr_t)buf + i * 64, 64, W,
+		};
 	fill(buf, 65536, 5);
 	l.count = PCIEM_DMA_MAX_PIECES;
 	rc = ioctl(s.pciem, PCIEM_DMA_LIST, &l);
@@ -249,7 +252,7 @@ static void large(void)
 	end(&s, &m, DMATEST_RIGHT);
 }
 
-/* ---- races ------------------------------------------------------------------------------------------ */
+/* ---- races --------------------------------------------------------------------------------- */
 
 static uint64_t race_bus;
 static bool race_over;
@@ -292,7 +295,7 @@ static void race(bool by_list)
 	   (unsigned long long)refused, r.late);
 }
 
-/* ---- addresses --------------------------------------------------------------------------------------- */
+/* ---- addresses ----------------------------------------------------------------------------- */
 
 static void masks(void)
 {
@@ -310,7 +313,7 @@ static void masks(void)
 	}
 }
 
-/* ---- counters, bus mastering ---------------------------------------------------------------------------- */
+/* ---- counters, bus mastering --------------------------------------------------------------- */
 
 static void counters(void)
 {
@@ -340,7 +343,8 @@ static void sharing(void)
 
 	fill(buf, 1 << 20, 8);
 	mem(&s, &m, DMATEST_WRITE, 0, 0, buf, 1 << 20);
-	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, s.driver, (m.id * 4096ull + 16) * 4096);
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, s.driver,
+		 (m.id * 4096ull + 16) * 4096);
 	ok(p != MAP_FAILED && !memcmp(p, buf + 16 * 4096, 8192), "dma_mmap_coherent");
 	p = mmap(NULL, 8192, PROT_READ, MAP_SHARED, s.driver, (m.id * 4096ull + 255) * 4096);
 	ok(p == MAP_FAILED && errno == ENXIO, "dma_mmap_coherent past the end");

@@ -146,7 +146,7 @@ static void late(bool tidy)
 	s.driver = fd;
 	for (i = 0; i < 500 && !ioctl(fd, DMATEST_SELECT, 0); i++)
 		usleep(10000);
-	ok(refcount() > before, "a device that its driver keeps keeps the module");
+	ok(refcount() > before, "the module stays with a device that its driver keeps");
 	end(&s, &a, tidy ? DMATEST_RIGHT : DMATEST_FREE_ONLY);
 	end(&s, &b, tidy ? DMATEST_RIGHT : DMATEST_FREE_ONLY);
 	end(&s, &c, tidy ? DMATEST_RIGHT : DMATEST_FREE_ONLY);
@@ -180,7 +180,7 @@ static void two(void)
 	ok(xfer(&s, a.bus[0], buf, 4, R) == PCIEM_DMA_STALE &&
 	   xfer(&t, b.bus[0], buf, 4, R) == PCIEM_DMA_OK, "two devices: an unmap is one device's");
 	side_close(&s);
-	is(xfer(&t, b.bus[0], buf, 4096, R), PCIEM_DMA_OK, "two devices: one goes, the other works");
+	is(xfer(&t, b.bus[0], buf, 4096, R), PCIEM_DMA_OK, "two devices: one goes, one stays");
 	side_close(&t);
 }
 

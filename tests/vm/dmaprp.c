@@ -124,7 +124,7 @@ static void random_transfers(struct side *s)
 	ok(chains >= 20, "PRP: %u lists were chained", chains);
 }
 
-/* A list at @at of the lists' memory whose entries are @e, and the transfer of three pages by it. */
+/* Three pages by a list at @at of the lists' memory, whose entries are @e0 and @e1. */
 static int three(struct side *s, uint32_t at, uint64_t e0, uint64_t e1)
 {
 	uint64_t e[2] = { e0, e1 };
@@ -172,9 +172,9 @@ static void circles(struct side *s)
 	e[511] = lists.bus[0];
 	mem(s, &lists, DMATEST_WRITE, 0, 0, e, sizeof(e));
 	t = now_ns();
-	/* Each page of the list that begins at its last entry names the next: the first does, no more. */
+	/* A page of the list that begins at its last entry only names the next: once, no more. */
 	e[511] = lists.bus[0] + 4088;
-	is(three(s, 4088, lists.bus[0] + 4088, 0), -EINVAL, "PRP: a list that is its own next page");
+	is(three(s, 4088, lists.bus[0] + 4088, 0), -EINVAL, "PRP: a list that names itself");
 	mem(s, &lists, DMATEST_WRITE, 0, 0, e, sizeof(e));
 	is(prp(s, data.bus[0], lists.bus[0], host, MOST, 4096, PCIEM_DMA_READ), 0,
 	   "PRP: a list that would run in a circle ends with the transfer");

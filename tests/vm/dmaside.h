@@ -36,7 +36,8 @@ void side_close(struct side *s);	/* both files; the device goes first */
 
 /* The device's side. why, or -errno of another error than EFAULT. */
 int xfer(struct side *s, uint64_t bus, void *buf, uint32_t length, uint32_t flags);
-int op(struct side *s, uint64_t bus, void *buf, uint32_t length, uint32_t flags);	/* 0, -errno */
+/* 0 or -errno */
+int op(struct side *s, uint64_t bus, void *buf, uint32_t length, uint32_t flags);
 int prp(struct side *s, uint64_t prp1, uint64_t prp2, void *buf, uint32_t length, uint32_t page,
 	uint32_t flags);
 struct pciem_stats stats(struct side *s);
@@ -57,7 +58,7 @@ uint32_t rnd(uint32_t below);
 void log_mark(void);				/* from here on ... */
 bool log_has(const char *text);			/* ... the kernel has said this */
 
-/* dmaprp.c, dmalife.c, dmabench.c. life_tests() opens its own; bench() prints instead of testing. */
+/* dmaprp.c, dmalife.c, dmabench.c. life_tests() opens its own; bench() prints, tests nothing. */
 void prp_tests(struct side *s);
 void life_tests(void);
 void bench(struct side *s);

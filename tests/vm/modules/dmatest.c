@@ -46,7 +46,7 @@ static enum dma_data_direction dir_of(const struct region *r)
 	return (enum dma_data_direction)r->map.dir;
 }
 
-/* ---- making and ending regions ------------------------------------------------------------------ */
+/* ---- making and ending regions ------------------------------------------------------------- */
 
 static unsigned int order_of(const struct region *r)
 {
@@ -201,7 +201,7 @@ static void end_region(struct region *r, u32 how)
 	free_region(r);
 }
 
-/* ---- what the test asks for ------------------------------------------------------------------------ */
+/* ---- what the test asks for ---------------------------------------------------------------- */
 
 static bool sane(const struct dmatest_map *m)
 {
@@ -505,7 +505,7 @@ static const struct file_operations fops = {
 
 static struct miscdevice misc = { .minor = MISC_DYNAMIC_MINOR, .name = "dmatest", .fops = &fops };
 
-/* ---- the driver ------------------------------------------------------------------------------------- */
+/* ---- the driver ---------------------------------------------------------------------------- */
 
 static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {

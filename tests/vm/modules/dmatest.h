@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dmatest.h: what tests/vm/dmahost.c asks of the test driver dmatest.c. It exists so that one program
- * plays both sides: the driver's through /dev/dmatest, the device's through /dev/pciem.
+ * dmatest.h: what tests/vm/dmahost.c asks of the test driver dmatest.c. It exists so that one
+ * program plays both sides: the driver's through /dev/dmatest, the device's through /dev/pciem.
  *
  * Try it:  tests/vm/run dma
  */
@@ -21,7 +21,8 @@ enum dmatest_kind {
 	DMATEST_NONCONTIGUOUS, DMATEST_RESOURCE,
 };
 
-enum dmatest_dir { DMATEST_BOTH, DMATEST_TO_DEVICE, DMATEST_FROM_DEVICE };	/* as the kernel's */
+/* As the kernel's enum dma_data_direction. */
+enum dmatest_dir { DMATEST_BOTH, DMATEST_TO_DEVICE, DMATEST_FROM_DEVICE };
 
 /**
  * struct dmatest_map - allocate and map; the memory is filled with 0xa5
@@ -85,7 +86,7 @@ struct dmatest_many {
 #define DMATEST_RACE	_IOWR('T', 5, struct dmatest_race)
 #define DMATEST_MANY	_IOWR('T', 6, struct dmatest_many)
 #define DMATEST_MASTER	_IO('T', 7)			/* bus mastering on or off */
-#define DMATEST_KEEP	_IO('T', 8)			/* remove() keeps the mappings and the device */
+#define DMATEST_KEEP	_IO('T', 8)			/* remove() keeps mappings and device */
 #define DMATEST_DROP	_IO('T', 9)			/* gives up a device that was kept */
 #define DMATEST_SGTABLE	_IO('T', 10)			/* is dma_get_sgtable() of this id right? */
 

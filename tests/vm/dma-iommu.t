@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Strict DMA on a machine whose IOMMU claims every PCI device there is, as AMD's do: all of dma.t once more.
+# Try: tests/vm/run dma-iommu
+# kernels: 6.12 7.2
+# own-boot
+# qemu: -device amd-iommu
+# timeout: 200
+# shellcheck disable=SC2034 # dma.t looks at it
+want_iommu=1
+. tests/vm/dma.t
