@@ -20,6 +20,8 @@ static const char help[] =
 "                         put devices on a bus and open the prompt\n"
 "  moonbar check [-v] FILE...\n"
 "                         look for mistakes and start nothing\n"
+"  moonbar test FILE [NAME=VALUE]...\n"
+"                         the tests that a register map gives for free, as TAP\n"
 "  moonbar -e CODE [FILE [NAME=VALUE]...]\n"
 "                         run Lua; FILEs are on the simulated bus, and started\n"
 "  moonbar --help | --version\n"
@@ -49,13 +51,14 @@ static const char help[] =
 "  NO_COLOR               no colours, also on a terminal\n"
 "\n"
 "Exit status\n"
-"  0  done                1  it failed while running\n"
+"  0  done                1  it failed while running; a test failed\n"
 "  2  a mistake in a device file or on the command line; nothing was started\n"
 "\n"
 "Examples\n"
 "  moonbar run lua/devices/edu.lua\n"
 "  moonbar run --on pciem lua/devices/nvme.lua size=4G file=disk.img\n"
 "  moonbar check -v lua/devices/nvme.lua\n"
+"  moonbar test lua/devices/edu.lua\n"
 "  moonbar -e 'print(driver(\"edu\").id)' lua/devices/edu.lua\n";
 
 enum { OPT_ON = 256, OPT_TOUR, OPT_DEMO, OPT_NO_PROMPT, OPT_VERSION };
@@ -141,8 +144,8 @@ int cli_parse(struct cli *cli, int argc, char **argv, int *status)
 		return end(status, 2);
 	} else {
 		cli->verb = argv[optind++];
-		if (strcmp(cli->verb, "run") && strcmp(cli->verb, "check"))
-			return wrong(status, "there is run and check, but no verb", cli->verb);
+		if (strcmp(cli->verb, "run") && strcmp(cli->verb, "check") && strcmp(cli->verb, "test"))
+			return wrong(status, "there is run, check and test, but no verb", cli->verb);
 		if (optind == argc)
 			return wrong(status, "a device file is missing after", cli->verb);
 	}

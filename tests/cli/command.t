@@ -50,6 +50,12 @@ says 2 "broken.lua:[0-9]+: .*roo.*ro" "a mistake: file, line, word and what woul
 says 2 "broken.lua:[0-9]+: " "run starts nothing of a broken file" ./moonbar run "$dir/broken.lua"
 says 2 "bogus" "an option that the file does not take" ./moonbar run lua/devices/nvme.lua bogus=1
 
+says 0 'ok 1 - edu: id: reset value.*edu: [0-9]+ passed, 0 failed' "test: what a register map gives for free" \
+	./moonbar test lua/devices/edu.lua
+printf 'device "x" { id = "1234:0001" }\nbar(0, 16) { a = { 0, rw, write = function() error "no" end } }\n' >"$dir/x.lua"
+says 1 'not ok [0-9]+ - x: a: its write hook takes any value' "test: a hook that raises fails it" ./moonbar test "$dir/x.lua"
+says 2 "broken.lua:[0-9]+: " "test of a broken file" ./moonbar test "$dir/broken.lua"
+
 says 0 '^16777453$' "-e drives a device" ./moonbar -e 'print(driver("edu").id)' lua/devices/edu.lua
 says 2 "command line" "-e with a syntax error" ./moonbar -e 'print('
 says 1 "boom" "-e that raises" ./moonbar -e 'error("boom")'

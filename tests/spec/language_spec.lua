@@ -36,7 +36,7 @@ describe("values", function()
 
   it("are reduced to the width", function()
     local dev = device [[ a = { 0, rw, width = 8 }, c = { 4, rw }, d = { 8, rw, width = 64 },
-      f = { 16, { x = rw(6, 4) } }, ]]
+      f = { 16, { x = rw(6, 4), y = rw(7) } }, ]]
     local m = dev.model
     m.a, m.c = 0x1ff, bit.bnot(0)
     assert.equals(0xff, m.a)
@@ -54,15 +54,18 @@ describe("values", function()
     m.f.x = -1
     assert.equals(7, m.f.x)
     assert.equals(0x70, m.f.value)
-    m.f.x = true
-    assert.equals(1, m.f.x)
+    assert.has_error(function() m.f.x = true end)       -- a truth is one bit
+    m.f.y = true
+    assert.equals(1, m.f.y)
+    m.f.y = false
+    assert.equals(0, m.f.y)
     m.a = -1
     assert.equals(0xff, m.a)
   end)
 
   it("refuse what is no number", function()
     local dev = device [[ a = { 0, rw }, f = { 16, { x = rw(6, 4) } }, ]]
-    for _, v in ipairs { {}, "5", function() end, 0 / 0, 1 / 0 } do
+    for _, v in ipairs { {}, 1.5, true, "5", function() end, 0 / 0, 1 / 0 } do
       assert.has_error(function() dev.model.a = v end)
       assert.has_error(function() dev.model.f.x = v end)
     end
@@ -129,10 +132,9 @@ describe("hooks", function()
       other = { 4, rw, write = function(dev, v) return v + 1 end },
       drop = { 8, rw, 7, write = function(dev, v) return drop end },
       minus = { 12, rw, write = function(dev, v) return bnot(v) end },
-      wide = { 16, rw, width = 64, write = function(dev, v) return bnot(v) end },
-      truth = { 24, rw, write = function(dev, v) return v == 1 end }, ]]
-    t.keep, t.other, t.drop, t.minus, t.wide, t.truth = 5, 5, 5, 5, 5, 1
-    assert.same({ 5, 6, 7, 0xfffffffa, 1 }, { t.keep, t.other, t.drop, t.minus, t.truth })
+      wide = { 16, rw, width = 64, write = function(dev, v) return bnot(v) end }, ]]
+    t.keep, t.other, t.drop, t.minus, t.wide = 5, 5, 5, 5, 5
+    assert.same({ 5, 6, 7, 0xfffffffa }, { t.keep, t.other, t.drop, t.minus })
     assert.is_true(t.wide == bit.bnot(5ULL))
     t.other = 0xffffffff
     assert.equals(0, t.other)
@@ -183,7 +185,8 @@ describe("hooks", function()
     assert.equals(9, t:read "c")
     assert.is_true(t.d == 0x8000000000000000ULL)
     assert.equals(0, t.e)       -- an answer that is none: told, and the stored value is read
-    assert.matches("e has no field 'x'", support.take_said(), 1, true)
+    assert.matches("e: a read hook returns a number, or nothing for the stored value; this one returned a table, "
+      .. "and the register has no fields; the driver reads the stored value", support.take_said(), 1, true)
   end)
 
   it("run for bus accesses only", function()
@@ -193,6 +196,22 @@ describe("hooks", function()
     assert.is_nil(seen.n)
     t.a = 7
     assert.equals(1, seen.n)
+  end)
+
+  it("that return what is no value are told, on their line, and what follows", function()
+    for _, text in ipairs { "true", "false", "1.5", "{}", "'x'", "dev", "0/0" } do
+      for _, what in ipairs { "write", "read" } do
+        local dev, t = device(("a = { 0, rw, 7,\n %s = function(dev, v) return %s end },"):format(what, text))
+        if what == "write" then t.a = 9 end
+        assert.equals(what == "write" and 9 or 7, t.a)
+        assert.matches("^t: a, " .. what .. " hook: /.-:5: a: a " .. what .. " hook returns a number",
+          support.take_said())
+        dev:free()
+      end
+    end
+    local _, t = device "a = { 0, ro, 7, read = function() return drop end },"
+    assert.equals(7, t.a)
+    assert.matches("a: a read hook returned drop; only a write can be dropped", support.take_said(), 1, true)
   end)
 
   it("ring doorbells, with the index", function()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- cli.lua: the verbs of the moonbar command: run, check and -e. Each takes the
+-- cli.lua: the verbs of the moonbar command: run, check, test and -e. Each takes the
 -- request that host/cli/main.c has read from the command line and returns the
 -- exit status.
 --
@@ -149,6 +149,31 @@ function cli.check(request)
     end
   end
   return status
+end
+
+function cli.test(request)
+  local files = files_of(request)
+  if not files then return 2 end
+  local selftest, status, n, failed = require "moonbar.selftest", 0, 0, 0
+  for _, f in ipairs(files) do
+    local dev, mistakes = mb.load(f.path, f.options)
+    if dev then
+      local results = selftest.run(dev)
+      for _, r in ipairs(results) do
+        n = n + 1
+        print(selftest.tap(n, dev.name, r))
+      end
+      print(("# %s: %d passed, %d failed, %d left out"):format(dev.name, results.passed, results.failed,
+        results.skipped))
+      failed = failed + results.failed
+      dev:free()
+    else
+      io.stderr:write(mb.mistakes_text(mistakes), "\n")
+      status = 2
+    end
+  end
+  print("1.." .. n)
+  return status > 0 and status or failed > 0 and 1 or 0
 end
 
 function cli.eval(request)

@@ -81,6 +81,8 @@ local function bus_write(self, reg, offset, size, v)
   return self:bus_write(reg.bar.n, offset, size, v)
 end
 
+M.read_at, M.write_at = bus_read, bus_write       -- (driver, register's record, offset, size[, value])
+
 local function read_whole(self, reg, i)
   local offset, size = reg.offset + i * reg.stride, access_size(reg)
   if size == reg.size then return bus_read(self, reg, offset, size) end

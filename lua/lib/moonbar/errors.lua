@@ -86,6 +86,7 @@ function M.on_error(ctx, event, row, message)
       text:sub(at + #memory.guest_prefix), place ~= "" and " (" .. place .. ")" or "")
     return
   end
+  if ctx.hook_failed then ctx.hook_failed(where .. ": " .. text) end    -- selftest.lua
   local lines = own_lines(ctx, trace)
   local effect = event == lib.event.read and "; the driver reads the stored value"
     or event == lib.event.write and "; the write is kept" or ""

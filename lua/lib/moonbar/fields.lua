@@ -139,10 +139,12 @@ local function reduce_slowly(v, width, by_name, name)
     if v ~= v or v == math.huge or v == -math.huge then
       blame("%s: %s is no value for %d bits", name, tostring(v), width)
     end
-    v = math.floor(v)
+    if v ~= math.floor(v) then
+      blame("%s: %s is no whole number; right would be math.floor(…)", name, tostring(v))
+    end
     if width <= 32 then return v % two_to[width] end
     return band(numbers.u64(v), numbers.width_mask(width))
-  elseif kind == "boolean" then
+  elseif kind == "boolean" and width == 1 then
     return v and 1 or 0
   elseif kind == "cdata" and numbers.is_u64(v) then
     v = band(numbers.u64(v), numbers.width_mask(width))
@@ -151,11 +153,12 @@ local function reduce_slowly(v, width, by_name, name)
     if by_name and by_name[v] then return by_name[v] end
     if by_name then blame("%s: %q is none of its values%s", name, v, mistakes_of.hint(v, by_name)) end
   end
-  blame("%s: a value wants a number, not a %s", name, kind)
+  blame("%s: right would be a number%s, not %s", name, by_name and " or a name" or "",
+    kind == "boolean" and tostring(v) or "a " .. kind)
 end
 
 function M.reduce(v, width, by_name, name)
-  if type(v) == "number" and v >= 0 and v < two_to[width > 53 and 53 or width] then return v end
+  if type(v) == "number" and v >= 0 and v < two_to[width > 53 and 53 or width] and v % 1 == 0 then return v end
   return reduce_slowly(v, width, by_name, name)
 end
 local reduce = M.reduce

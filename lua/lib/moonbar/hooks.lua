@@ -6,6 +6,7 @@
 -- Try it:  ./moonbar -e 'driver("edu").liveness = 5; print(edu.liveness)' lua/devices/edu.lua
 local bit = require "bit"
 local errors = require "moonbar.errors"
+local fields = require "moonbar.fields"
 local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
@@ -43,28 +44,37 @@ end
 
 -- ---- answers ---------------------------------------------------------------------------------------------
 
+local function is_plain_table(v)
+  return type(v) == "table" and not model.is_view(v) and getmetatable(v) == nil
+end
+
+-- What a hook should not have returned: an error on the hook's own line.
+local function refuse(reg, what, v)
+  local hook = debug.getinfo(reg[what], "S")
+  local place = ("%s:%d: %s: "):format(hook.short_src, hook.linedefined, reg.name)
+  if v == drop then error(place .. "a read hook returned drop; only a write can be dropped", 0) end
+  local right = what == "write" and "a number, drop or nothing" or "a number, or nothing for the stored value"
+  local got = type(v) == "number" and tostring(v) or type(v) == "boolean" and tostring(v) or "a " .. type(v)
+  error(("%sa %s hook returns %s; this one returned %s%s"):format(place, what, right, got,
+    is_plain_table(v) and ", and the register has no fields" or ""), 0)
+end
+
 -- Put a hook's answer that is no plain number in range into call.value.
 local function put_slowly(ctx, reg, what, v)
-  if type(v) == "table" and not model.is_view(v) and getmetatable(v) == nil then
-    v = require("moonbar.fields").assemble(reg, v)
-  elseif type(v) == "table" and v ~= drop and model.is_view(v) then
+  local given = v
+  if type(v) == "table" and v ~= drop and model.is_view(v) then
     v = v()
+  elseif is_plain_table(v) and reg.fields then
+    v = fields.assemble(reg, v)
   end
-  if type(v) == "boolean" then v = v and 1 or 0 end
-  if not numbers.is_integer(v) then
-    if v == drop then
-      error(("%s: a %s hook returned drop; only a write can be dropped"):format(reg.name, what), 0)
-    end
-    error(("%s: a %s hook returns a number%s; this one returned a %s"):format(reg.name, what,
-      what == "write" and ", drop or nothing" or "", type(v)), 0)
-  end
+  if not numbers.is_integer(v) then refuse(reg, what, given) end
   ctx.call.value = numbers.u64(v)
 end
 
 local function make_put(ctx, reg, what)
-  local call32, max = ctx.call32, 2 ^ math.min(reg.width, 32)
+  local call32, max, floor = ctx.call32, 2 ^ math.min(reg.width, 32), math.floor
   return function(v)
-    if type(v) == "number" and v >= 0 and v < max then
+    if type(v) == "number" and v >= 0 and v < max and v == floor(v) then
       call32[0], call32[1] = v, 0
     else
       put_slowly(ctx, reg, what, v)     -- C reduces to the width
