@@ -93,11 +93,12 @@ end
 -- ---- interrupts -------------------------------------------------------------------------------------------
 
 -- Each message has its own vector. INTx is held by status.irq_raised, which the driver's handler clears by
--- reading it; vector 0 follows that bit as well, when irq_enable lets it.
+-- reading it; vector 0 follows that bit as well, when irq_enable lets it. The interrupt comes after the write
+-- that caused it: its handler may run where this runs, and its read of status waits for every write before.
 local kinds = { [0] = "intx", "msi", "msix" }
 local most = { intx = 1, msi = 32, msix = VECTORS }
 
-local function interrupt(dev)
+function event.interrupt(dev)
   local kind, number = kinds[dev.irq_type], dev.irq_number
   if kind ~= irq_mode() then
     guest_error("IRQ_TYPE is %d (%s), but the driver has enabled %s", dev.irq_type, kind or "unknown", irq_mode())
@@ -169,7 +170,7 @@ bar(0, 64*KiB) {
                    for _, what in ipairs(order) do
                      if command[what] == 1 then commands[what](dev) end
                    end
-                   if command.value ~= 0 then interrupt(dev) end
+                   if command.value ~= 0 then after(0, "interrupt") end
                    return 0
                  end },
   status     = { 0x08, "How it went", vector = 0, enable = "irq_enable",
@@ -198,7 +199,7 @@ bar(0, 64*KiB) {
   doorbell   = { 0x100, doorbell = function(dev, value)
                    if dev.db_bar == 0 then
                      dev.status.doorbell_success = value == dev.db_data
-                     interrupt(dev)
+                     after(0, "interrupt")
                    else
                      guest_error("doorbell rung while it is off")
                    end

@@ -92,6 +92,7 @@ describe("pci_endpoint_test", function()
     enable(INTX, 0)
     ep.irq_number = 0
     ep.command = { raise_intx = 1 }
+    ep:step(0)
     assert.equals(1, ep:irq_take(0))
     assert.equals(1, ep:irq_take(0))
     assert.equals(1, ep.status.irq_raised)
@@ -114,12 +115,15 @@ describe("pci_endpoint_test", function()
   it("refuses to interrupt as the driver has not asked for", function()
     ep.irq_type, ep.irq_number = MSIX, 1
     ep.command = { raise_msix = 1 }
+    ep:step(0)
     assert.matches("IRQ_TYPE is 2 (msix), but the driver has enabled msi", support.take_said(), 1, true)
     ep.irq_type, ep.irq_number = MSI, 33
     ep.command = { raise_msi = 1 }
+    ep:step(0)
     assert.matches("IRQ_NUMBER is 33; msi has 1 to 32", support.take_said(), 1, true)
     ep.irq_number = 0
     ep.command = { raise_msi = 1 }
+    ep:step(0)
     for v = 0, 31 do assert.equals(0, ep:irq_take(v)) end
     assert.equals(0, ep.status.irq_raised)
   end)
