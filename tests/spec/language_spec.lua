@@ -111,6 +111,54 @@ describe("values", function()
     assert.equals("r 0x000000f2 dir=up n=15", tostring(m.r))
   end)
 
+  it("compare and calculate with a register that has fields as with its number", function()
+    local dev, t = device([[ r = { 0, { a = rw(3, 0), b = rw(7, 4) } },
+      w = { 8, { hi = rw(63, 32), lo = rw(31, 0) }, width = 64 },
+      h = { 16, { go = rw(0), n = rw(7, 4) }, write = function(dev, v, access)
+        seen.eq, seen.lt, seen.band, seen.sum = v == 0x31, v < 0x32, band(v, 0xf0), v + dev.r
+      end }, ]], head)
+    for _, r in ipairs { dev.model.r, t.r } do
+      assert.is_true(r == 0 and r ~= 1 and 0 == r and r < 1 and r <= 0 and 1 > r)
+    end
+    t.r = 0x52
+    for _, r in ipairs { dev.model.r, t.r } do
+      assert.is_true(r == 0x52 and r ~= 0 and r > 0x51 and 0x53 > r)
+      assert.same({ 0x53, 0x51, 0xa4, 0x29, 2, -0x52 }, { r + 1, r - 1, r * 2, r / 2, r % 16, -r })
+      assert.is_false(r == "x" or r == nil or r == true)
+      assert.equals("r 0x00000052 a=2 b=5!", r .. "!")
+      assert.has_error(function() return r + {} end)
+      assert.has_error(function() return r < "x" end)
+    end
+    dev.model.w = 0x8000000100000002ULL
+    assert.is_true(dev.model.w == 0x8000000100000002ULL and t.w ~= 2)
+    t.h = 0x31
+    assert.same({ eq = true, lt = true, band = 0x30, sum = 0x83 }, seen)
+    dev.model.r = t.h
+    assert.is_true(dev.model.r == 0x31)
+  end)
+
+  it("that do not fit are refused from a driver", function()
+    local dev, t = device [[ a = { 0, rw, width = 8 }, r = { 4, { f = rw(3, 1), one = rw(0) } },
+      w = { 8, rw, width = 64 }, ]]
+    for text, f in pairs {
+      ["0x100 does not fit into a, which has 8 bits"] = function() t.a = 0x100 end,
+      ["0xffffffffffffff7f does not fit into a, which has 8 bits"] = function() t:write("a", -129) end,
+      ["0x8 does not fit into r.f, which has 3 bits"] = function() t.r.f = 8 end,
+      ["0x2 does not fit into r.one, which has 1 bit"] = function() t.r = { one = 2 } end,
+      ["does not fit into w, which has 64 bits"] = function() t.w = 2 ^ 64 end,
+      ["a: 1.5 is no whole number"] = function() t.a = 1.5 end,
+      ["a: right would be a number, not true"] = function() t.a = true end,
+    } do
+      local ok, message = pcall(f)
+      assert.is_false(ok, text)
+      assert.matches(text, message, 1, true)
+    end
+    t.a = -1
+    assert.equals(0xff, dev:peek "a")
+    t.r.f, t.w = 7, bit.bnot(0ULL)
+    assert.equals(7, dev.model.r.f)
+  end)
+
   it("peek and poke go by path", function()
     local dev = device [[ r = { 0, { f = rw(7, 4) }, reset = 0x20, array = {2} }, c = { 0x10, const, 7 }, ]]
     assert.equals(2, dev:peek "r[1].f")

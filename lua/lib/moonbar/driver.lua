@@ -13,6 +13,7 @@ local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
+local view = require "moonbar.view"
 local blame = mistakes_of.blame
 local C = lib.C
 local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
@@ -102,30 +103,58 @@ local function write_whole(self, reg, i, v)
   end
 end
 
+-- A driver cannot write more bits than there are: what does not fit is its author's mistake, where the model
+-- would reduce it.
+local function fitting(v, f, reg)
+  local plain = view.plain(v)
+  if type(plain) == "number" or numbers.is_u64(plain) then
+    local width = f and f.width or reg.width
+    local wide, all = numbers.u64(plain), numbers.width_mask(width)
+    local negative = type(plain) == "number" and plain < 0
+    if type(plain) == "number" and (plain >= 2 ^ 64 or plain < -2 ^ 63) or not negative and band(wide, all) ~= wide
+      or negative and plain < -2 ^ (width - 1) then
+      blame("%s does not fit into %s, which has %d bit%s", numbers.is_integer(plain) and numbers.hex(plain)
+        or tostring(plain), f and reg.name .. "." .. f.name or reg.name, width, width == 1 and "" or "s")
+    end
+  end
+  return v
+end
+
+local function whole_fitting(reg, v)
+  if type(v) == "table" and reg.fields then
+    for name, x in pairs(v) do fitting(x, reg.field[name], reg) end
+  end
+  return model.whole_value(reg, fitting(v, nil, reg))
+end
+
+local read_behaviours = setmetatable({}, { __mode = "k" })      -- driver → "reg\0i" → { reg =, id = }
+
 -- What one read returned, by field; setting a field writes the register back with it replaced, as a
 -- driver's read-modify-write does. .value or () is the whole.
-local function read_view(self, reg, i)
-  local value = read_whole(self, reg, i)
-  local function no_field(name)
-    blame("%s has no field '%s'%s", reg.name, tostring(name), mistakes_of.hint(name, reg.field))
+local function read_behaviour(self, reg, i)
+  local key = reg.name .. "\0" .. i
+  local known = read_behaviours[self][key]
+  if known and known.reg == reg then return known.id end
+  local get = {}
+  for _, f in ipairs(reg.fields) do
+    get[f.name] = function(value) return fields.extract(f, value) end
   end
-  return setmetatable({}, {
-    __index = function(_, name)
-      local f = reg.field[name]
-      if f then return fields.extract(f, value) end
-      if name == "value" then return value end
-      no_field(name)
-    end,
-    __newindex = function(_, name, v)
-      local f = reg.field[name]
-      if f then value = fields.insert(f, value, v, reg.width)
-      elseif name == "value" then value = model.whole_value(reg, v)
-      else no_field(name) end
-      write_whole(self, reg, i, value)
-    end,
-    __call = function() return value end,
-    __tostring = function() return reg.name .. " " .. fields.text(reg, value) end,
-  })
+  local function put(view_of, value)
+    view_of.mb_value = value
+    write_whole(self, reg, i, value)
+  end
+  local id = view.behaviour {
+    reg = reg, get = get, whole = function(value) return numbers.shrink(value, reg.width) end,
+    set_field = function(f, v, at) put(at, fields.insert(f, at.mb_value, fitting(v, f, reg), reg.width)) end,
+    set_whole = function(v, at) put(at, whole_fitting(reg, v)) end,
+    text = function(whole) return reg.name .. " " .. fields.text(reg, whole) end,
+  }
+  read_behaviours[self][key] = { reg = reg, id = id }
+  return id
+end
+
+local function read_view(self, reg, i)
+  return view.make(read_behaviour(self, reg, i), numbers.u64(read_whole(self, reg, i)))
 end
 
 local function get(self, reg, i)
@@ -134,7 +163,7 @@ local function get(self, reg, i)
 end
 
 local function set(self, reg, i, v)
-  write_whole(self, reg, i, model.whole_value(reg, v))
+  write_whole(self, reg, i, whole_fitting(reg, v))
 end
 
 local function check_index(reg, i)
@@ -160,8 +189,8 @@ end
 -- write("reg", v[, index]); write("reg.field", v) reads first.
 function Driver:write(path, v, index)
   local reg, field, i = find(self, path, index)
-  if field then v = fields.insert(field, read_whole(self, reg, i), v, reg.width)
-  else v = model.whole_value(reg, v) end
+  if field then v = fields.insert(field, read_whole(self, reg, i), fitting(v, field, reg), reg.width)
+  else v = whole_fitting(reg, v) end
   write_whole(self, reg, i, v)
 end
 
@@ -428,7 +457,7 @@ function meta.__tostring(self) return "the driver's side of " .. device_of[self]
 function M.of(dev)
   if not dev.driver_side then
     local self = setmetatable({}, meta)
-    device_of[self] = dev
+    device_of[self], read_behaviours[self] = dev, {}
     dev.driver_side = self
   end
   return dev.driver_side

@@ -7,6 +7,7 @@ local bit = require "bit"
 local access = require "moonbar.access"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local view = require "moonbar.view"
 local blame = mistakes_of.blame
 local band, bor, bnot, lshift, rshift = bit.band, bit.bor, bit.bnot, bit.lshift, bit.rshift
 
@@ -134,6 +135,7 @@ for i = 0, 64 do two_to[i] = 2 ^ i end
 -- What an author gave (@v) as a value of @width bits: a number from 0 on up to 32 bits, else a
 -- number or uint64_t. @by_name: the enum. @name: for the message.
 local function reduce_slowly(v, width, by_name, name)
+  v = view.plain(v)
   local kind = type(v)
   if kind == "number" then
     if v ~= v or v == math.huge or v == -math.huge then

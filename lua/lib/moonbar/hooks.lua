@@ -45,7 +45,7 @@ end
 -- ---- answers ---------------------------------------------------------------------------------------------
 
 local function is_plain_table(v)
-  return type(v) == "table" and not model.is_view(v) and getmetatable(v) == nil
+  return type(v) == "table" and getmetatable(v) == nil
 end
 
 -- What a hook should not have returned: an error on the hook's own line.
@@ -62,7 +62,7 @@ end
 -- Put a hook's answer that is no plain number in range into call.value.
 local function put_slowly(ctx, reg, what, v)
   local given = v
-  if type(v) == "table" and v ~= drop and model.is_view(v) then
+  if model.is_view(v) then
     v = v()
   elseif is_plain_table(v) and reg.fields then
     v = fields.assemble(reg, v)

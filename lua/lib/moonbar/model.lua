@@ -11,6 +11,7 @@ local lib = require "moonbar.lib"
 local map = require "moonbar.map"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
+local view = require "moonbar.view"
 local blame = mistakes_of.blame
 local C = lib.C
 local band, bor, bnot, rshift, lshift = bit.band, bit.bor, bit.bnot, bit.rshift, bit.lshift
@@ -52,49 +53,24 @@ end
 
 -- ---- views: registers with fields ------------------------------------------------------------------------
 
-local view_of = setmetatable({}, { __mode = "k" })      -- view → its register
+M.is_view = view.is
 
-function M.is_view(v) return view_of[v] ~= nil end
-
-local function no_field(reg, name)
-  blame("%s has no field '%s'%s", reg.name, tostring(name),
-    mistakes_of.hint(name, reg.field))
-end
-
--- A view of a register: view.field, view.field = v, view.value, view() for the whole.
--- @set_field(field, v): replace a field's bits; @set_whole(v)
+-- A view of a register in @store. @set_field(field, v): replace a field's bits; @set_whole(v)
 local function make_view(reg, store, i32, i64, set_field, set_whole)
-  local get, whole = {}, whole_getter(store, reg.width, i32, i64)
+  local get = {}
   for _, f in ipairs(reg.fields) do get[f.name] = field_getter(store, f, i32, i64) end
-  local by_name = reg.field
-  local view = setmetatable({}, {
-    __index = function(_, name)
-      local g = get[name]
-      if g then return g() end
-      if name == "value" then return whole() end
-      no_field(reg, name)
-    end,
-    __newindex = function(_, name, v)
-      local f = by_name[name]
-      if f then return set_field(f, v) end
-      if name == "value" then return set_whole(v) end
-      no_field(reg, name)
-    end,
-    __call = function() return whole() end,
-    __tostring = function() return reg.name .. " " .. fields.text(reg, whole()) end,
+  return view.make(view.behaviour {
+    reg = reg, get = get, whole = whole_getter(store, reg.width, i32, i64), set_field = set_field,
+    set_whole = set_whole, text = function(whole) return reg.name .. " " .. fields.text(reg, whole) end,
   })
-  view_of[view] = reg
-  return view
 end
 
 -- ---- setting --------------------------------------------------------------------------------------------
 
 -- What an author assigns to a whole register, as a number or uint64_t.
 local function whole_value(reg, v)
-  if type(v) == "table" then
-    if view_of[v] then v = v()
-    elseif reg.fields then return fields.assemble(reg, v) end
-  end
+  if view.is(v) then v = v()
+  elseif type(v) == "table" and reg.fields then return fields.assemble(reg, v) end
   return reduce(v, reg.width, nil, reg.name)
 end
 M.whole_value = whole_value
@@ -144,8 +120,8 @@ local function element_access(ctx, reg, i)
   local store, at = M.place(ctx, reg, row)
   local i32, i64 = at * 4, at * 2               -- struct mb_reg_state is two 64-bit words
   if reg.fields then
-    local view = make_view(reg, store, i32, i64, set_field, set_whole)
-    return function() return view end, set_whole
+    local shown = make_view(reg, store, i32, i64, set_field, set_whole)
+    return function() return shown end, set_whole
   end
   return whole_getter(store, reg.width, i32, i64), set_whole
 end

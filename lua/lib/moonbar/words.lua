@@ -4,6 +4,7 @@
 --
 -- Try it:  ./moonbar -e 'print(require("moonbar.words").units.MiB)'
 local bit = require "bit"
+local view = require "moonbar.view"
 
 local M = {}
 
@@ -14,11 +15,8 @@ M.units = {
 
 -- The bit operations, under their names in bit. Results of 32-bit ones are signed, as LuaJIT's are;
 -- registers take them as they come.
-M.bits = {}
-for _, name in ipairs { "band", "bor", "bxor", "bnot", "lshift", "rshift", "arshift", "rol", "ror", "bswap",
-  "tobit", "tohex" } do
-  M.bits[name] = bit[name]
-end
+M.bits = view.bits { "band", "bor", "bxor", "bnot", "lshift", "rshift", "arshift", "rol", "ror", "bswap", "tobit",
+  "tohex" }
 
 -- Ordinary Lua; what would break the one-file-one-environment rule is left out.
 M.lua = {}
