@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Programs written for the PCIem project's module: both generations of its structures, its ring, its eventfds.
+# compat.c is such a program, modules/traptest.c the driver.
+# Try: tests/vm/run compat
+# kernels: all
+. tests/vm/lib.sh
+
+prog=build/vm/compat
+if [ ! -e $prog ] || [ -n "$(find tests/vm kernel/uapi kernel/core -name '*.[ch]' -newer $prog)" ]; then
+	mkdir -p build/vm
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $prog tests/vm/{compat,trapdev}.c \
+		kernel/core/regs.c || exit
+fi
+[ "${1-}" != build ] || exit 0
+[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+before=$(cat /sys/module/pciem/refcnt)
+insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/traptest.ko" || exit
+complete=''
+while IFS= read -r line; do
+	case $line in
+	'ok '*) pass "${line#ok * - }" ;;
+	'not ok '*) fail "${line#not ok * - }" ;;
+	'1..'*) complete=1 ;;
+	*) echo "$line" ;;
+	esac
+done < <($prog </dev/null)
+is 'the program came to its end' "$complete" 1
+ok 'the test driver can be unloaded' rmmod traptest
+is 'nobody holds the module' "$(cat /sys/module/pciem/refcnt)" "$before"
+done_testing
