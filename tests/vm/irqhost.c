@@ -273,9 +273,19 @@ static void assert_status(void)
 	pciem_irq_op(&s, 0, PCIEM_IRQ_RAISE);
 }
 
+/* No cause, nothing queued, no handler at work: what is counted from here on is new */
+static void settle(void)
+{
+	bar_write(&s, IRQTEST_STATUS, ~0u);
+	for (int i = 0; i < 2000 && (bar_read(&s, IRQTEST_STATUS) || status_bit()); i++)
+		usleep(1000);
+	usleep(5000);
+	zero(&s);
+}
+
 static void intx_level(void)
 {
-	zero(&s);
+	settle();
 	call(&s, IRQTEST_ACK_AFTER, 0, 4);
 	assert_status();
 	ok(wait_count(&s, 0, 4, 2000), "INTx: the level fires until acknowledged, the fourth time");
@@ -284,7 +294,7 @@ static void intx_level(void)
 	is(count_of(&s, 1), 4, "INTx: who shares the line was called as often");
 	ok(!status_bit(), "INTx: STATUS is clear after the acknowledgement");
 
-	zero(&s);
+	settle();
 	call(&s, IRQTEST_DISABLE, 0, 0);
 	assert_status();
 	usleep(5000);
@@ -292,7 +302,7 @@ static void intx_level(void)
 	call(&s, IRQTEST_ENABLE_IRQ, 0, 0);
 	ok(wait_count(&s, 0, 1, 2000), "INTx: unmasked while up: it comes");
 
-	zero(&s);
+	settle();
 	call(&s, IRQTEST_DISABLE, 0, 0);
 	assert_status();
 	bar_write(&s, IRQTEST_STATUS, ~0u);
@@ -305,7 +315,7 @@ static void intx_disable_bit(void)
 {
 	u32 command = config_read(&s, 4, 2);
 
-	zero(&s);
+	settle();
 	config_write(&s, 4, 2, command | 0x400);
 	assert_status();
 	usleep(5000);
@@ -313,7 +323,7 @@ static void intx_disable_bit(void)
 	config_write(&s, 4, 2, command);
 	ok(wait_count(&s, 0, 1, 2000), "INTx: it comes when the bit goes");
 
-	zero(&s);
+	settle();
 	call(&s, IRQTEST_DISABLE, 0, 0);
 	assert_status();
 	is(call(&s, IRQTEST_CHECK_MASK, 0, 0), 1, "INTx: pci_check_and_mask_intx() finds it pending");
@@ -325,11 +335,21 @@ static void intx_disable_bit(void)
 	is(call(&s, IRQTEST_CHECK_UNMASK, 0, 0), 1, "INTx: and agrees when the line is down");
 }
 
+static bool acknowledged(void)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (!__atomic_load_n(&s.regs.state[0].value, __ATOMIC_ACQUIRE))
+			return true;
+		usleep(100);
+	}
+	return false;
+}
+
 static void intx_others(void)
 {
 	int late = 0;
 
-	zero(&s);
+	settle();
 	bar_write(&s, IRQTEST_ENABLE, 0);
 	assert_status();
 	usleep(5000);
@@ -337,11 +357,14 @@ static void intx_others(void)
 	bar_write(&s, IRQTEST_ENABLE, ~0u);
 	ok(wait_count(&s, 0, 1, 2000), "INTx: it comes when the driver enables it");
 
-	zero(&s);
+	settle();
 	for (int i = 1; i <= 1000; i++) {
 		call(&s, IRQTEST_ACK_AFTER, 0, 1);
 		assert_status();
-		late += !wait_count(&s, 0, i, 2000);
+		late += !wait_count(&s, 0, i, 500);
+		late += !acknowledged();
+		if (late)
+			break;
 	}
 	usleep(10000);
 	is(late + count_of(&s, 0) - 1000, 0, "INTx: 1000 asserts are 1000 deliveries");
@@ -375,8 +398,9 @@ static void test_intx(void)
 /* ---- the end, in the middle of it ------------------------------------------------------------- */
 
 /* A device whose host dies while it raises as fast as it can, the driver bound and listening */
-static void test_killed(int times)
+static void test_killed(void)
 {
+	const int times = 20;
 	int left = irqs_in_use(), gone = 0;
 
 	for (int i = 0; i < times; i++) {
@@ -403,12 +427,15 @@ static void test_killed(int times)
 	is(irqs_in_use(), left, "and no Linux irq is left over");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	test_msix();
-	test_many();
-	test_msi();
-	test_intx();
-	test_killed(20);
+	static const struct { const char *name; void (*test)(void); } tests[] = {
+		{ "msix", test_msix }, { "many", test_many }, { "msi", test_msi },
+		{ "intx", test_intx }, { "killed", test_killed },
+	};
+
+	for (unsigned int i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		if (argc < 2 || !strcmp(argv[1], tests[i].name))
+			tests[i].test();
 	return done_testing();
 }

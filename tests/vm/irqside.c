@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "irqside.h"
@@ -364,12 +365,18 @@ int count_of(struct irqside *s, u32 vector)
 
 bool wait_count(struct irqside *s, u32 vector, int at_least, int ms)
 {
-	for (int i = 0; i < ms * 10; i++) {
+	struct timespec t;
+	long long end;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	end = t.tv_sec * 1000ll + t.tv_nsec / 1000000 + ms;
+	do {
 		if (count_of(s, vector) >= at_least)
 			return true;
 		usleep(100);
-	}
-	return false;
+		clock_gettime(CLOCK_MONOTONIC, &t);
+	} while (t.tv_sec * 1000ll + t.tv_nsec / 1000000 < end);
+	return count_of(s, vector) >= at_least;
 }
 
 /* ---- configuration space, from sysfs ----------------------------------------------------------------- */
