@@ -316,11 +316,6 @@ static int trap_mmio(void *ctx, u64 addr, void *data, unsigned int size, bool wr
 	return 0;
 }
 
-#define COPY_KERNEL(what, type, a, b)						\
-	case sizeof(type):							\
-		what((type *)(a), (type *)(b), type, fault);			\
-		return 0;
-
 static int copy_kernel(void *data, unsigned long addr, unsigned int size, bool write)
 {
 	void *at = (void *)addr;
@@ -329,17 +324,33 @@ static int copy_kernel(void *data, unsigned long addr, unsigned int size, bool w
 		return -1;
 	if (write) {
 		switch (size) {
-		COPY_KERNEL(__put_kernel_nofault, u8, at, data)
-		COPY_KERNEL(__put_kernel_nofault, u16, at, data)
-		COPY_KERNEL(__put_kernel_nofault, u32, at, data)
-		COPY_KERNEL(__put_kernel_nofault, u64, at, data)
+		case 1:
+			__put_kernel_nofault((u8 *)at, (u8 *)data, u8, fault);
+			return 0;
+		case 2:
+			__put_kernel_nofault((u16 *)at, (u16 *)data, u16, fault);
+			return 0;
+		case 4:
+			__put_kernel_nofault((u32 *)at, (u32 *)data, u32, fault);
+			return 0;
+		case 8:
+			__put_kernel_nofault((u64 *)at, (u64 *)data, u64, fault);
+			return 0;
 		}
 	} else {
 		switch (size) {
-		COPY_KERNEL(__get_kernel_nofault, u8, data, at)
-		COPY_KERNEL(__get_kernel_nofault, u16, data, at)
-		COPY_KERNEL(__get_kernel_nofault, u32, data, at)
-		COPY_KERNEL(__get_kernel_nofault, u64, data, at)
+		case 1:
+			__get_kernel_nofault((u8 *)data, (u8 *)at, u8, fault);
+			return 0;
+		case 2:
+			__get_kernel_nofault((u16 *)data, (u16 *)at, u16, fault);
+			return 0;
+		case 4:
+			__get_kernel_nofault((u32 *)data, (u32 *)at, u32, fault);
+			return 0;
+		case 8:
+			__get_kernel_nofault((u64 *)data, (u64 *)at, u64, fault);
+			return 0;
 		}
 	}
 	while (size--)		/* cut at a page's end: any number of bytes */

@@ -137,11 +137,12 @@ int cli_parse(struct cli *cli, int argc, char **argv, int *status)
 		return 1;
 	if (cli->on && !is_bus(cli->on))
 		return wrong(status, "--on takes sim, sim:stepped, pciem or pciem:PATH, not", cli->on);
-	if (cli->code) {
-		cli->verb = "eval";
-	} else if (optind == argc) {
+	if (!cli->code && optind == argc) {
 		fputs(help, stderr);
 		return end(status, 2);
+	}
+	if (cli->code) {
+		cli->verb = "eval";
 	} else {
 		cli->verb = argv[optind++];
 		if (strcmp(cli->verb, "run") && strcmp(cli->verb, "check") && strcmp(cli->verb, "test"))

@@ -10,8 +10,10 @@
 
 #include <lua.h>
 
+#include "moonbar.h"
+
 /* luaopen_moonbar_core() - for package.preload or require: pushes the module's table */
-__attribute__((visibility("default"))) int luaopen_moonbar_core(lua_State *L);
+MB_API int luaopen_moonbar_core(struct lua_State *L);
 
 /* A loop that core.loop() runs ends soon after *mb_lua_stop_flag() is set (a signal handler may). */
 volatile int *mb_lua_stop_flag(void);

@@ -493,7 +493,7 @@ describe("nvme interrupts", function()
   end)
 end)
 
--- ---- data ------------------------------------------------------------------------------------------------------------
+-- ---- data --------------------------------------------------------------------------------------------
 
 describe("nvme reads and writes", function()
   it("keep a block", function()
@@ -1093,7 +1093,8 @@ describe("an nvme in a file", function()
   end)
 
   it("says what is wrong with its options", function()
-    for _, options in ipairs { { size = 1000 }, { namespaces = 0 }, { queues = 17 }, { lba = 520 }, { interrupt = "none" } } do
+    local wrong = { { size = 1000 }, { namespaces = 0 }, { queues = 17 }, { lba = 520 }, { interrupt = "none" } }
+    for _, options in ipairs(wrong) do
       local dev, mistakes = mb.load("lua/devices/nvme.lua", options)
       assert.is_nil(dev)
       assert.truthy(mb.mistakes_text(mistakes):find "must be")

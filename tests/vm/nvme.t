@@ -80,7 +80,7 @@ like 'a firmware command is an unknown command' \
 	"$(status_of nvme admin-passthru /dev/nvme0 -o 0x10)" 'Invalid Command Opcode|INVALID_OPCODE'
 after=$(smart num_err_log_entries)
 is 'each is an entry of the error log' $((after - before)) 3
-like 'error-log shows the last' "$(nvme error-log /dev/nvme0 -e 1)" "error_count[^0-9]*$after[^0-9]"
+like 'error-log shows the last' "$(nvme error-log /dev/nvme0 -e 1)" "error_count[^0-9]*${after}[^0-9]"
 
 dd if=/dev/urandom of=/run/block bs=4096 count=1 status=none
 ok 'write by nvme-cli' nvme write /dev/nvme0n1 -s 64 -c 7 -z 4096 -d /run/block

@@ -10,7 +10,6 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
-local ffi = require "ffi"
 local types = require "nvme.types"
 local new_prp = require "nvme.prp"
 local S = types.status

@@ -40,10 +40,18 @@ static u64 load(void __iomem *at, u32 size)
 static void store(void __iomem *at, u32 size, u64 v)
 {
 	switch (size) {
-	case 1: writeb(v, at); break;
-	case 2: writew(v, at); break;
-	case 4: writel(v, at); break;
-	default: writeq(v, at); break;
+	case 1:
+		writeb(v, at);
+		break;
+	case 2:
+		writew(v, at);
+		break;
+	case 4:
+		writel(v, at);
+		break;
+	default:
+		writeq(v, at);
+		break;
 	}
 }
 
