@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dma.h: what the three files of strict DMA share. dma_ops.c is the driver's side (dma_map_ops),
- * dma_map.c the mappings themselves, dma.c the device's side (ioctls). It exists so that pciem.h
- * shows the rest of the module four functions and nothing else.
+ * dma.h: what the files of strict DMA share. dma_ops.c is the driver's side (dma_map_ops),
+ * dma_map.c the mappings themselves, dma.c the device's side (ioctls), dma_life.c where a device
+ * comes in and goes. It exists so that pciem.h shows the rest of the module a few functions and
+ * nothing else.
  *
  * Try it:  tools/lab -- dmesg | grep 'strict DMA'
  */
@@ -118,11 +119,17 @@ u64 pciem_dma_window(struct device *dev, bool coherent, u64 *lo);
 
 #define dma_warn(d, fmt, ...)	pr_warn("pciem %d: " fmt, (d)->id, ##__VA_ARGS__)
 
-/* ---- dma_ops.c ----------------------------------------------------------------------------- */
+/* ---- dma_ops.c ------------------------------------------------------------------------------ */
 
-int pciem_dma_notifier_register(void);
-void pciem_dma_notifier_unregister(void);
+extern const struct dma_map_ops pciem_dma_ops;
 /* Memory of a coherent mapping or of dma_alloc_pages(); any context. */
 void pciem_dma_free_memory(enum dma_kind kind, void *kaddr, size_t size);
+void pciem_dma_flush_late(void);	/* what a worker is to free is freed */
+
+/* Of a device whose operations are ours. */
+static inline struct pciem_dma *dma_of(struct device *dev)
+{
+	return container_of(get_dma_ops(dev), struct pciem_dma, ops);
+}
 
 #endif
