@@ -9,12 +9,12 @@ local device_file = {
   unused_args = false,
   read_globals = {
     "ro", "rw", "wo", "rc", "rs", "w1c", "w1s", "w1t", "w0c", "w0s", "w0t", "once", "rsvd", "const",
-    "bar", "cap", "config", "ram", "raise", "level", "after", "cancel", "now", "drop", "log", "guest_error",
+    "bar", "cap", "config", "group", "ram", "raise", "level", "after", "cancel", "now", "drop", "log", "guest_error",
     "dma_read", "dma_write", "dma_list", "buffer", "store", "option", "irq_mode",
     "ns", "us", "ms", "s", "KiB", "MiB", "GiB", "TiB", "bnot", "band", "bor", "bxor", "lshift", "rshift",
     "arshift", "rol", "ror", "bswap", "tobit", "tohex", "ffi", "unimplemented",
   },
-  globals = { "device", "event", "on", "state" },
+  globals = { "dev", "device", "event", "on", "state" },
 }
 files["lua/devices"] = device_file
 files["tests/bench/regs.lua"] = device_file

@@ -11,7 +11,7 @@ int posix_openpt(int flags); int grantpt(int fd); int unlockpt(int fd); char *pt
 long read(int fd, void *to, unsigned long n); long write(int fd, const void *from, unsigned long n);
 int open(const char *path, int flags, ...); int close(int fd);
 int tcgetattr(int fd, void *termios); int tcsetattr(int fd, int when, const void *termios);
-void cfmakeraw(void *termios); int tcsetattr(int fd, int when, const void *termios);
+void cfmakeraw(void *termios);
 ]]
 
 local C = ffi.C
