@@ -150,7 +150,8 @@ config { a = { 0x60, { x = rw(0), y = w1t(1) } } }]])
     assert.matches("w1t %(y%) in configuration space: not supported", select(2, dev:attach "pciem"))
     dev:free()
     dev = assert(support.load [[device "t" { id = "1234:5678" }
-function on.power() end]])
+function on.power() end
+bar(0, 16) {}]])
     assert.matches("on.power: not supported on the kernel's bus", select(2, dev:attach "pciem"))
   end)
 end)
@@ -169,7 +170,8 @@ describe("handlers of configuration space", function()
 
   it("hear of the power state when it changes", function()
     local _, t = load [[cap.pm {}
-      function on.power(dev, state) seen[#seen + 1] = state end]]
+      function on.power(dev, state) seen[#seen + 1] = state end
+      bar(0, 16) {}]]
     local pm = t:find_cap(1)
     t:config_write(pm + 4, 2, 3)
     t:config_write(pm + 4, 2, 3)

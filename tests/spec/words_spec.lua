@@ -30,7 +30,8 @@ function event.again(dev, n) seen[#seen + 1] = now(); if n > 1 then after(10, "a
     many = { 4, rw, write = function(dev, v) after(10, "again", v) end },
     stop = { 8, rw, write = function(dev, v) seen.cancelled = cancel(v == 0 and state.handle or "tick") end },
     bad = { 12, rw, write = function(dev, v)
-      if v == 0 then after(1, "tock") elseif v == 1 then after(-1, "tick")
+      if v == 3 then after(1*ms, function() end)
+      elseif v == 0 then after(1, "tock") elseif v == 1 then after(-1, "tick")
       else after(1, "tick", dev.go, function() end) end end }, ]]
 
   it("run on the stepped clock, in order", function()
@@ -65,6 +66,9 @@ function event.again(dev, n) seen[#seen + 1] = now(); if n > 1 then after(10, "a
 
   it("refuse names, times and arguments that cannot be", function()
     local _, t = device(rows, more)
+    t.bad = 3
+    assert.matches("what happens later has a name; right would be function event.done(dev)", support.take_said(),
+      1, true)
     t.bad = 0
     assert.matches("after: there is no event \"tock\"; did you mean 'tick'?", support.take_said(), 1, true)
     t.bad = 1

@@ -85,9 +85,15 @@ function Word:__call(a, b, c, d)
     return setmetatable({ access = self.name, target = a, line = line }, Alias)
   end
   local field = setmetatable({ access = self.name, hi = a, lo = a, line = line }, Field)
+  if type(a) == "table" and rawget(a, "unknown_word") then return a end         -- a mistake already
+  if type(a) == "table" then
+    field.bad = ("a comma is missing after %s; right would be %s, { … }"):format(self.name, self.name)
+    field.hi, field.lo, field.is_comma = 0, 0, true
+    return field
+  end
   if not is_bit(a) then
     field.bad = ("%s(%s): a field wants bit numbers, as in %s(7) or %s(15, 8)")
-      :format(self.name, tostring(a), self.name, self.name)
+      :format(self.name, a == nil and "" or tostring(a), self.name, self.name)
     field.hi, field.lo = 0, 0
     return field
   end

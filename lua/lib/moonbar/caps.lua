@@ -116,6 +116,20 @@ M.device_options = {
   timeout = "number",
 }
 
+local examples = { subsystem = "subsystem = \"1234:0001\"", rev = "rev = 1", class = "class = 0x010802",
+  intx = "intx = true", msi = "msi = 4", msix = "msix = 16", msix_bar = "msix_bar = 0", dma_bits = "dma_bits = 32",
+  caps = "caps = { cap.pm{} }", doc = "doc = \"what it is\"", timeout = "timeout = 50*ms" }
+
+-- What people call options that have another name.
+local interrupt_options = "; right would be intx = true, msi = 1 or msix = 1"
+local bar_option = "; BARs stand after the device: bar(0, 4*KiB) { … }"
+local not_options = {
+  name = "; the name stands before the braces: device \"name\" { … }",
+  revision = "; right would be rev = 1", interrupt = interrupt_options, irq = interrupt_options,
+  interrupts = interrupt_options, bars = bar_option, bar = bar_option,
+  class_code = "; right would be class = 0x010802",
+}
+
 local function take_id(text, what, add)
   local a, b = tostring(text):match("^(%x%x%x%x):(%x%x%x%x)$")
   if not a then
@@ -149,15 +163,19 @@ function M.device(def, name, t, where)
     if key == 1 and type(v) == "string" and not t.id then
       add("%q has no name; right would be id = %q", v, v)
       unnamed_id = v
+    elseif not want and (key == "vendor" or key == "device") then
+      unnamed_id = unnamed_id or (type(t.vendor) == "number" and type(t.device) == "number" and
+        ("%04x:%04x"):format(t.vendor, t.device)) or "0000:0000"
+      add("no option '%s'; right would be id = %q", key, unnamed_id ~= "0000:0000" and unnamed_id or "1234:11e8")
     elseif not want then
-      add("no option '%s'%s", tostring(key), mistakes_of.hint(key, M.device_options))
+      add("no option '%s'%s", tostring(key), not_options[key] or mistakes_of.hint(key, M.device_options))
     elseif mistakes_of.is_unknown(v) then
       t[key] = nil
     elseif key == "id" and type(v) ~= want then
       add("id = %s; right would be \"1234:11e8\", vendor and device in four hex digits each", tostring(v))
       t.id = "0000:0000"
     elseif type(v) ~= want then
-      add("%s = %s; right would be a %s", key, tostring(v), want)
+      add("%s = %s; right would be %s", key, type(v) == "string" and ("%q"):format(v) or tostring(v), examples[key])
       t[key] = nil
     end
   end

@@ -8,6 +8,7 @@ local ffi = require "ffi"
 local caps = require "moonbar.caps"
 local env_of = require "moonbar.env"
 local errors = require "moonbar.errors"
+local habits = require "moonbar.habits"
 local hooks = require "moonbar.hooks"
 local lib = require "moonbar.lib"
 local map = require "moonbar.map"
@@ -46,7 +47,8 @@ local function add_raised(def, message)
       end
     end
   end
-  def.mistakes:add({ file = file or def.file, line = line }, nil, "%s", what)
+  local right = habits.raised(what)
+  def.mistakes:add({ file = file or def.file, line = line }, nil, "%s%s", what, right and "; " .. right or "")
 end
 
 local function finish_rams(def)
@@ -55,6 +57,23 @@ local function finish_rams(def)
       if ram.given_bar == nil and def.bars[n] then ram.default_bar = n end
     end
     ram.bar = ram.bar or ram.default_bar or 0
+  end
+end
+
+-- A BAR wants its braces; a device wants something that a driver can reach.
+local function check_bars(def)
+  local any = def.config ~= nil
+  for n = 0, 5 do
+    local b = def.bars[n]
+    any = any or b ~= nil
+    if b and not b.has_rows then
+      def.mistakes:add(b, "bar " .. n, "no rows; right would be bar(%d, size) { … }, with braces even around nothing "
+        .. "if the BAR is all ram()", n)
+    end
+  end
+  if not any and #def.mistakes == 0 then
+    def.mistakes:add(def.device_where, "device", "no BAR: a driver has nothing to read or write; right would be "
+      .. "bar(0, 4*KiB) { name = { 0x00, rw } }")
   end
 end
 
@@ -68,6 +87,7 @@ local function finish(def, given)
     end
     def.name = def.name or "?"
   end
+  check_bars(def)
   finish_rams(def)
   caps.finish(def)
   map.resolve(def)
@@ -85,7 +105,8 @@ local function define(path, ctx, given, dry)
   local text = env_of.read_file(path)
   if not text then
     local _, why = io.open(path, "rb")
-    def.mistakes:add(nil, nil, "cannot be read: %s", why and why:gsub("^.*: ", "") or "it is a directory")
+    why = why and why:gsub("^.*: ", "") or "it is a directory"
+    def.mistakes:add(nil, nil, "cannot be read: %s", why)
     return def
   end
   def.running = true

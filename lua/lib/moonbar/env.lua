@@ -10,6 +10,7 @@ local dma = require "moonbar.dma"
 local errors = require "moonbar.errors"
 local events = require "moonbar.events"
 local groups = require "moonbar.groups"
+local habits = require "moonbar.habits"
 local hooks = require "moonbar.hooks"
 local irq = require "moonbar.irq"
 local map = require "moonbar.map"
@@ -48,6 +49,9 @@ Unknown.__tostring = function(self) return rawget(self, "unknown_word") end
 
 local bar_options = { sizes = "table", width = "number", is64 = "boolean", prefetch = "boolean", doc = "string" }
 
+local bar_examples = { sizes = "sizes = {4} or {4, 8}", width = "width = 16", is64 = "is64 = true",
+  prefetch = "prefetch = true", doc = "doc = \"what it is for\"" }
+
 local function next_power_of_two(n)
   local p = 16
   while p < n do p = p * 2 end
@@ -79,10 +83,11 @@ local function take_bar_options(b, opts, add)
   end
   for key, v in pairs(opts or {}) do
     if not bar_options[key] then
+      b.has_rows = b.has_rows or type(v) == "table"
       add(type(v) == "table" and "no option '%s'%s; rows stand in braces of their own: bar(n, size) { … }"
         or "no option '%s'%s", tostring(key), mistakes_of.hint(key, bar_options))
     elseif type(v) ~= bar_options[key] then
-      add("%s = %s; right would be a %s", key, tostring(v), bar_options[key])
+      add("%s = %s; right would be %s", key, tostring(v), bar_examples[key])
     elseif key == "sizes" then
       b.sizes = rows.take_sizes(v, add)
     elseif key == "width" and v ~= 8 and v ~= 16 and v ~= 32 and v ~= 64 then
@@ -193,6 +198,11 @@ end
 local function bar_word(def)
   return function(n, size, opts)
     local where = here(2)
+    if type(n) == "number" and n > 5 and size == nil then
+      def.mistakes:add(where, "bar", "bar(%s): the BAR's number is missing; right would be bar(0, %s) { … }",
+        tostring(n), tostring(n))
+      n, size = 0, numbers.is_power_of_two(n) and n >= 16 and n or 4096
+    end
     local b = { n = n, title = "BAR " .. tostring(n), file = where.file, line = where.line }
     local function add(fmt, ...)
       def.mistakes:add(where, type(n) == "number" and "bar " .. n or "bar", fmt, ...)
@@ -200,7 +210,10 @@ local function bar_word(def)
     take_bar_options(b, opts, add)
     b.size = check_bar_size(b, size, add)
     check_bar_number(def, b, add)
-    return function(t) take_rows(def, b, t, add, "bar") end
+    return function(t)
+      b.has_rows = true
+      take_rows(def, b, t, add, "bar")
+    end
   end
 end
 
@@ -321,12 +334,9 @@ function M.compile(def, env, text, file)
   local chunk, message = loadstring(text, "@" .. file)
   if not chunk then
     local _, line, what = mistakes_of.split(message)
-    if what:match("^'}' expected.* near '[%a_]") then
-      what = what .. "; is a comma missing before it?"
-    elseif what:match("^'=' expected near '%d") then
-      what = what .. "; a BAR is bar(0, 4*KiB) { … }"
-    end
-    def.mistakes:add({ file = file, line = line }, nil, "not Lua: %s", (what:gsub("%%", "%%%%")))
+    local at, right = habits.hint(text, line, what)
+    if right then def.mistakes:add({ file = file, line = at }, nil, "not Lua: %s", right)
+    else def.mistakes:add({ file = file, line = line }, nil, "not Lua: %s", what) end
     return nil
   end
   def.sources[file] = source.new(file, text)

@@ -33,6 +33,10 @@ local function check(ctx, ns, name, a, b, c, d)
   if type(ns) ~= "number" or ns ~= ns or ns < 0 then
     blame("after(%s, …): right would be a time in ns from 0 on, as in 1*ms", tostring(ns))
   end
+  if type(name) ~= "string" then
+    blame("after(%s, %s): what happens later has a name; right would be function event.done(dev) … end and "
+      .. "after(1*ms, \"done\")", tostring(ns), name == nil and "nothing" or "a " .. type(name))
+  end
   if not ctx.events[name] then
     blame("after: there is no event %q%s; right would be function event.%s(dev) … end", tostring(name),
       mistakes_of.hint(tostring(name), ctx.events), tostring(name))

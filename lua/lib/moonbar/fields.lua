@@ -16,6 +16,14 @@ local M = {}
 -- ---- reading a row's fields ---------------------------------------------------------------------
 
 local function check_enum(add, field)
+  local seen = {}
+  for value, name in pairs(field.enum or {}) do
+    local other = seen[name]
+    if other then
+      add("the enum has %q twice, for %d and %d", name, math.min(value, other), math.max(value, other))
+    end
+    seen[name] = value
+  end
   local max = 2 ^ (field.hi - field.lo + 1) - 1
   for value, name in pairs(field.enum or {}) do
     if type(name) ~= "string" then
@@ -87,8 +95,8 @@ function M.parse(reg, t, lines, twice, mistakes)
       local a, b = 15, 8
       if type(v) == "table" and type(v[1]) == "number" and type(v[2]) == "number" then a, b = v[1], v[2] end
       if not mistakes_of.is_unknown(v) then
-        add({ line = line }, "field %s is a %s; right would be %s = rw(7) or %s = rw(%d, %d)", name,
-          access.kind(v) or type(v), name, name, a, b)
+        add({ line = line }, "field %s is %s; right would be %s = rw(7) or %s = rw(%d, %d)", name,
+          access.kind(v) and "an alias" or "a " .. type(v), name, name, math.max(a, b), math.min(a, b))
       end
     else
       M.add(reg, name, field, lines[name] or field.line or reg.line, add)

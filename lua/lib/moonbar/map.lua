@@ -209,6 +209,9 @@ local function resolve_irq(def, reg, add)
     add("enable = %q: that is a status register itself (vector = %d)", reg.enable, other.vector)
   elseif other.doorbell then
     add("enable = %q: that is a doorbell, which stores nothing", reg.enable)
+  elseif band(other.exists, reg.exists) == 0 then
+    add("enable = %q: none of its bits stands where a bit of this register does; a cause is enabled by the same bit",
+      reg.enable)
   else
     reg.enable_reg = other.target or other
     reg.enable_reg.enables = true

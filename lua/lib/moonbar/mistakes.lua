@@ -79,14 +79,17 @@ function M.nearest(word, known)
   local best, best_distance
   local function try(candidate)
     if type(candidate) ~= "string" then return end
-    local d = distance(word:lower(), candidate:lower())
+    local a, b = word:lower(), candidate:lower()
+    local d = distance(a, b)
+    local short = math.min(#a, #b)
+    if short >= 3 and a:sub(1, short) == b:sub(1, short) then d = math.min(d, 1) end    -- one begins the other
     if not best or d < best_distance or (d == best_distance and candidate < best) then
       best, best_distance = candidate, d
     end
   end
   for k, v in pairs(known) do try(type(k) == "number" and v or k) end
   if best and best_distance < #word
-    and best_distance <= math.max(1, math.floor(math.max(#word, #best) / 3)) then return best end
+    and best_distance <= math.max(1, math.floor(math.max(#word, #best) / 4)) then return best end
 end
 
 -- "; did you mean 'x'?", or "; known: a, b, c" for a short list, or "".

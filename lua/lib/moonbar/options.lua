@@ -17,10 +17,11 @@ local function convert(given, default)
     return nil, ("a %s, as its default %s"):format(type(default), tostring(default))
   end
   if type(default) == "number" then
-    local n = numbers.parse(given)
+    local n = not given:match("%dm$") and numbers.parse(given)     -- 5m: minutes? milli? mega is M
     if n then return n end
     return nil, "a number, as in 4096, 0x1000, 4K or 1G"
   elseif type(default) == "boolean" then
+    given = given:lower()
     if truths[given] ~= nil then return truths[given] end
     return nil, "true or false"
   end

@@ -14,6 +14,7 @@ local is_unknown = mistakes_of.is_unknown
 
 local M = {}
 
+-- Each option, in a line.
 M.options = {
   width = "bits: 8, 16, 32 (the default) or 64",
   reset = "value after a reset",
@@ -31,6 +32,12 @@ M.options = {
   sticky = "true: only a cold reset puts it back",
   exclude = "why the tests made from the map leave it out",
 }
+
+local keywords = {}
+for word in ("and break do else elseif end false for function if in local nil not or repeat return then true until "
+  .. "while goto"):gmatch("%a+") do
+  keywords[word] = true
+end
 
 local function describe(v)
   local kind = access.kind(v)
@@ -51,7 +58,7 @@ local function take_positional(reg, v, seen, add)
     return true
   end
   if is_unknown(v) then
-    reg.access = reg.access or "rw"		-- reported where the word stands
+    if seen.offset then reg.access = reg.access or "rw" else seen.offset, reg.offset_unknown = true, true end
   elseif numbers.is_integer(v) then
     if not seen.offset then
       seen.offset, reg.offset = true, v
@@ -65,7 +72,19 @@ local function take_positional(reg, v, seen, add)
       reg.access = v.name
     end
   elseif kind == "alias" then
-    if once("access word", "a register has one") then reg.access, reg.alias = v.access, v.target end
+    if not v.target:match("^[%a_][%w_.]*$") then
+      add("%s %q: a comma is missing after %s; right would be %s, %q", v.access, v.target, v.access, v.access, v.target)
+      reg.access = reg.access or v.access
+    elseif once("access word", "a register has one") then
+      reg.access, reg.alias = v.access, v.target
+    end
+  elseif kind == "field" and v.is_comma then
+    add("%s", v.bad)
+    reg.access = reg.access or v.access
+  elseif kind == "field" and v.hi == v.lo and v.lo > 63 then
+    add("%s(%s) is a field, and there is no bit %d; right would be %s, %s for a reset value", v.access,
+      numbers.hex(v.lo), v.lo, v.access, numbers.hex(v.lo))
+    reg.access = reg.access or v.access
   elseif kind == "field" then
     add("%s is a field; right would be { name = %s }, a nested table, or the plain word %s", tostring(v),
       tostring(v), v.access)
@@ -119,7 +138,7 @@ function M.take_sizes(sizes, add)
   local list = {}
   for _, n in ipairs(sizes) do
     if n ~= 1 and n ~= 2 and n ~= 4 and n ~= 8 then
-      add("sizes has %s; an access has 1, 2, 4 or 8 bytes", tostring(n))
+      add("sizes has %s; an access has 1, 2, 4 or 8 bytes", type(n) == "number" and tostring(n) or describe(n))
     else
       list[#list + 1] = n
     end
@@ -152,7 +171,7 @@ end
 local takers = {
   width = function(reg, v, add)
     if v ~= 8 and v ~= 16 and v ~= 32 and v ~= 64 then
-      add("width = %s; a register has 8, 16, 32 or 64 bits", tostring(v))
+      add("width = %s; a register has 8, 16, 32 or 64 bits", type(v) == "number" and tostring(v) or describe(v))
     else
       reg.width = v
     end
@@ -166,7 +185,10 @@ local takers = {
   exclude = function(reg, v, add) take_string(reg, "exclude", v, add, "the reason") end,
   lock = function(reg, v, add) take_string(reg, "lock", v, add, "status.busy") end,
   enable = function(reg, v, add) take_string(reg, "enable", v, add, "irq_enable") end,
-  sizes = function(reg, v, add) reg.sizes = M.take_sizes(v, add) or reg.sizes end,
+  sizes = function(reg, v, add)
+    reg.own_sizes = M.take_sizes(v, add)
+    reg.sizes = reg.own_sizes or reg.sizes
+  end,
   array = take_array,
   vector = function(reg, v, add)
     local list = type(v) == "table" and not access.kind(v) and v or { v }
@@ -198,6 +220,9 @@ local function take_option(reg, key, v, add)
   elseif key == "offset" and not reg.offset and numbers.is_integer(v) then
     add("offset stands in its place, without a name: { %s, rw, … }", numbers.hex(v, 8))
     reg.offset = v
+  elseif key == "fields" then
+    add("fields stand in their place, without a name: { 0x00, { name = rw(0) } }")
+    if type(v) == "table" then reg.fields_given = reg.fields_given or v end
   elseif not takers[key] then
     add("no option '%s'%s", key, mistakes_of.hint(key, takers))
   else
@@ -224,9 +249,17 @@ local function check_sense(reg, add)
     end
     if reg.fields_given then add("fields on a doorbell, which stores nothing; take the value apart in the hook") end
     if reg.reset_given then add("a reset value on a doorbell, which stores nothing") end
-  elseif not reg.access and not reg.fields_given then
+  elseif not reg.access and not reg.fields_given and reg.given.doorbell == nil and reg.given.fields == nil
+    and not reg.offset_unknown then
     add("no access word; right would be { %s, rw, … } or another of ro rw wo rc rs w1c w1s w1t w0c "
       .. "w0s w0t once rsvd const", reg.offset and numbers.hex(reg.offset, 8) or "offset")
+  end
+  if reg.access == "wo" and reg.read and not reg.fields_given then
+    add("a read hook on a write-only register; right would be rw if a driver may read it, or no read hook")
+  end
+  if reg.own_sizes and not reg.doorbell and reg.own_sizes[1] > reg.width / 8 then
+    add("sizes = {%s} on a register of %d bits: no access fits into it; right would be width = %d, or sizes = {%d}",
+      table.concat(reg.own_sizes, ", "), reg.width, 8 * reg.own_sizes[1], reg.width / 8)
   end
   if reg.sync and not hook then add("sync = true, but there is no write hook to wait for") end
   if reg.enable and not reg.vector then
@@ -255,6 +288,7 @@ local function check_config_place(reg, add)
 end
 
 local function check_place(reg, add)
+  if reg.offset_unknown then return false end
   if not reg.offset then
     add("no offset; right would be { 0x00, rw, … }")
     return false
@@ -312,7 +346,9 @@ function M.parse(bar, name, t, entry, mistakes, group)
     add("a row without a name; right would be name = { 0x00, rw }")
     return nil
   end
-  if not name:match("^[%a_][%w_]*$") then
+  if keywords[name] then
+    add("'%s' is a word of Lua, so that dev.%s is none; right would be %s_", name, name, name)
+  elseif not name:match("^[%a_][%w_]*$") then
     add("a register's name has letters, digits and _ only, so that dev.%s is Lua", name:gsub("[^%w_]", "_"))
   end
   if type(t) ~= "table" or access.kind(t) then

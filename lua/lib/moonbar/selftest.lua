@@ -18,7 +18,7 @@ local u64, hex = numbers.u64, numbers.hex
 local M = {}
 
 local ONES = bnot(0ULL)
-local BUSY = 2e8                -- instructions after which a hook counts as one that does not return
+local BUSY = 1e8                -- instructions after which a hook counts as one that does not return
 
 -- ---- what the words mean, once more --------------------------------------------------------------------
 
@@ -72,15 +72,26 @@ end
 
 function Run:skip(name, reason) self:result(true, name, nil, reason) end
 
--- Every access gets as much time as a hook may need, and no more.
+-- Every access gets as much time as a hook may need, and no more; what is pending then is forgotten, so that an
+-- event that asks for itself again ends too.
+local cancel_all
 local function guarded(f, ...)
   debug.sethook(function()
-    debug.sethook()
+    cancel_all()
     error("a hook does not return", 0)
   end, "", BUSY)
   local v = f(...)
   debug.sethook()
   return v
+end
+
+-- A second of the device's time in small steps, but not more than a quarter of ours.
+function Run:let_time_pass()
+  local until_then = os.clock() + 0.25
+  for _ = 1, 100 do
+    guarded(self.driver.step, self.driver, 1e7)
+    if os.clock() > until_then then return end
+  end
 end
 
 function Run:read(reg, offset, size)
@@ -313,7 +324,8 @@ function Run:hooks(reg)
         end
       end
     end
-    guarded(self.driver.step, self.driver, 1e9)
+    self:let_time_pass()
+    if self.raised then return ("later, after writes to %s: %s"):format(map.element_name(reg, i), self.raised) end
   end
   guarded(self.driver.reset, self.driver, "cold")
 end
@@ -380,6 +392,7 @@ function M.run(dev)
   local ctx = dev.ctx
   local run = setmetatable({ dev = dev, ctx = ctx, def = ctx.def, driver = driver.of(dev), results = {},
     C = require("moonbar.lib").C }, Run)
+  cancel_all = ctx.cancel_all
   local log = ctx.log
   ctx.log = function() end              -- the driver misprograms on purpose
   ctx.hook_failed = function(text) run.raised = run.raised or text end
