@@ -205,14 +205,14 @@ local methods = {}
 function methods.read(handle)
   local dev, reg, full, index = open(handle)
   whole(reg, full, index)
-  return (M.driver(dev):read(reg.name, index))
+  return (mb.driver.read(M.driver(dev), reg.name, index))
 end
 
 function methods.write(handle, value)
   local dev, reg, full, index = open(handle)
   whole(reg, full, index)
   local v = for_width(fits(value, reg.width, full), reg.width)
-  M.driver(dev):write(reg.name, v, index)
+  mb.driver.write(M.driver(dev), reg.name, v, index)
 end
 
 -- ---- metatypes -----------------------------------------------------------------------------------

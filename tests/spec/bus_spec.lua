@@ -120,6 +120,50 @@ describe("a driver", function()
     assert.matches("there is no register 'nope'", message(function() t:read "nope" end))
   end)
 
+  it("is told on its own line what a method wants", function()
+    local _, t = device "a = { 0, rw, 5 }, st = { 4, w1c, vector = 3 },"
+    local page = t:dma_alloc(64)
+    for text, f in pairs {
+      ["step is a method: right would be d:step(…), with a colon"] = function() t.step(5) end,
+      ["step(x); right would be a time in ns, as in d:step(1*ms)"] = function() t:step "x" end,
+      ['wait_irq: vector = "0"; right would be a whole number from 0 to 3'] = function() t:wait_irq "0" end,
+      ["wait_irq: vector = 4; right would be a whole number from 0 to 3"] = function() t:wait_irq(4) end,
+      ["wait(nil, nil); right would be d:wait(function()"] = function() t:wait() end,
+      ["dma_alloc: size = nil; right would be a whole number from 1"] = function() t:dma_alloc() end,
+      ['dma_alloc: size = "4K"'] = function() t:dma_alloc "4K" end,
+      ["dma_alloc: size = -1"] = function() t:dma_alloc(-1) end,
+      ["dma_map wants a span, as from buffer(4096); not a nil"] = function() t:dma_map() end,
+      ["dma_unmap wants a page, or its bus address; not x"] = function() t:dma_unmap "x" end,
+      ["span:set wants a string or a span, not a number"] = function() page:set(5) end,
+      ["an offset is a number, not a string"] = function() page:u32 "x" end,
+      ["the offset is missing"] = function() page:u32() end,
+      ["4 bytes from byte 62 on are outside a span of 64 bytes"] = function() page:u32(62) end,
+      ["config_read: offset = 4096; right would be a whole number from 0 to 4095"] = function() t:config_read(4096) end,
+      ["config_write(offset, size, value): 3 bytes"] = function() t:config_write(0, 3, 5) end,
+      ["config_write: value = nil"] = function() t:config_write(0, 4) end,
+      ["bus_write: the value is missing; right would be a number"] = function() t:bus_write(0, 0, 4) end,
+      ["t has no register 'stepp'; did you mean 'step'?"] = function() return t.stepp end,
+    } do
+      local ok, message = pcall(f)
+      assert.is_false(ok, text)
+      assert.matches("^tests/spec/bus_spec.lua:%d+: ", message)
+      assert.matches(text, message, 1, true)
+    end
+    assert.equals(64, page.size)
+    assert.same({ nil, "no interrupt on vector 3 within 10 ns; INTx is enabled, which has no vector but 0: "
+      .. "d:enable \"msi\"" }, { t:wait_irq(3, 10) })
+  end)
+
+  it("has its registers first, and its methods in driver", function()
+    local _, t = device [[ step = { 0, rw, 5 }, read = { 4, { write = rw(0) } }, wait = { 8, rw },
+      st = { 12, w1c, vector = 0 }, ]]
+    assert.equals(5, t.step)
+    t.read.write = 1
+    assert.equals(1, mb.driver.read(t, "read"))
+    mb.driver.step(t, 10)
+    assert.is_nil((t:wait_irq(0, 10)))
+  end)
+
   it("reads once for a value and its fields, writes once for a field", function()
     local _, t = device([[ r = { 0, { a = rw(3, 0), b = rw(7, 4) },
       read = function(dev, v) seen.reads = (seen.reads or 0) + 1 end,

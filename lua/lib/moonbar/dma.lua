@@ -4,6 +4,7 @@
 --
 -- Try it:  busted tests/spec/edu_spec.lua
 local ffi = require "ffi"
+local irq = require "moonbar.irq"
 local lib = require "moonbar.lib"
 local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
@@ -63,6 +64,11 @@ function M.words(ctx)
   local piece = ffi.new("struct mb_dma_piece[1]")
   local done = ffi.new("uint32_t[1]")
 
+  local function refused(p, why)
+    ctx.log_once("dma " .. why_text(why), "DMA of %d bytes %s 0x%x refused: %s", tonumber(p.length),
+      p.flags == TO_DRIVER and "to" or "from", tonumber(p.bus), why_text(why))
+  end
+
   local function one(bus, where, len, flags)
     ready(ctx)
     fill(piece[0], bus, where, len, flags)
@@ -72,8 +78,7 @@ function M.words(ctx)
     end
     local why = C.mb_dma(ctx.ptr, piece, 1, lib.none, done)
     if why == 0 then return true end
-    ctx.log_once("dma " .. why_text(why), "DMA of %d bytes %s 0x%x refused: %s", tonumber(piece[0].length),
-      flags == TO_DRIVER and "to" or "from", tonumber(piece[0].bus), why_text(why))
+    refused(piece[0], why)
     return nil, why_text(why)
   end
 
@@ -99,6 +104,7 @@ function M.words(ctx)
   -- and the number of the piece (from 1) that was refused.
   function List:go(vector)
     ready(ctx)
+    if vector then irq.check_vector(ctx, "go", vector) end
     if ctx.on.dma then
       for i = 0, self.n - 1 do
         local ok, why = ask(ctx, self.pieces[i])
@@ -110,6 +116,7 @@ function M.words(ctx)
     end
     local why = C.mb_dma(ctx.ptr, self.pieces, self.n, vector or lib.none, done)
     if why == 0 then return true end
+    refused(self.pieces[done[0]], why)
     return nil, why_text(why), done[0] + 1
   end
 

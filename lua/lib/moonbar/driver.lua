@@ -6,6 +6,7 @@
 -- Try it:  ./moonbar -e 'local d = driver "edu"; d.liveness = 5; print(d.liveness)' lua/devices/edu.lua
 local bit = require "bit"
 local ffi = require "ffi"
+local driver_config = require "moonbar.driver_config"
 local fields = require "moonbar.fields"
 local lib = require "moonbar.lib"
 local map = require "moonbar.map"
@@ -25,6 +26,21 @@ local M = {}
 local Driver = {}               -- methods; register names come after them
 local device_of = setmetatable({}, { __mode = "k" })    -- driver → device object
 
+-- The device object behind a driver's side, in the method called @name.
+local function device(self, name)
+  local dev = device_of[self]
+  if not dev then blame("%s is a method: right would be d:%s(…), with a colon", name, name) end
+  return dev
+end
+
+local function check_number(name, what, v, least, most)
+  if type(v) ~= "number" or v ~= math.floor(v) or v < least or v > (most or 2 ^ 53) then
+    blame("%s: %s = %s; right would be a whole number from %d%s", name, what, type(v) == "string" and ("%q"):format(v)
+      or tostring(v), least, most and " to " .. most or " on")
+  end
+  return v
+end
+
 -- ---- accesses ------------------------------------------------------------------------------------------------
 
 local function check_access(bar, offset, size)
@@ -38,14 +54,17 @@ end
 
 -- One access of 1, 2, 4 or 8 bytes at an offset of a BAR. A uint64_t for 8 bytes, else a number.
 function Driver:bus_read(bar, offset, size)
-  local dev = device_of[self]
+  local dev = device(self, "bus_read")
   check_access(bar, offset, size)
   dev.core:bus_read(bar, offset, size)
   return numbers.shrink(dev.ctx.call.data, size * 8)
 end
 
 function Driver:bus_write(bar, offset, size, v)
-  local dev = device_of[self]
+  local dev = device(self, "bus_write")
+  if type(v) ~= "number" and not numbers.is_u64(v) then
+    blame("bus_write: the value is %s; right would be a number", v == nil and "missing" or "a " .. type(v))
+  end
   check_access(bar, offset, size)
   dev.ctx.call.data = numbers.u64(v)
   dev.core:bus_write(bar, offset, size)
@@ -63,7 +82,8 @@ local function access_size(reg)
 end
 
 local function find(self, path, index)
-  local dev = device_of[self]
+  local dev = device(self, "read")
+  if type(path) ~= "string" then blame("right would be d:read \"register\", not %s", tostring(path)) end
   local reg, field, element = map.find(dev.ctx.def, path)
   if not reg then blame("%s", field) end
   if reg.is_array and not (element or index) then
@@ -73,13 +93,13 @@ local function find(self, path, index)
 end
 
 local function bus_read(self, reg, offset, size)
-  if reg.bar.is_config then return self:config_read(offset, size) end
-  return self:bus_read(reg.bar.n, offset, size)
+  if reg.bar.is_config then return Driver.config_read(self, offset, size) end
+  return Driver.bus_read(self, reg.bar.n, offset, size)
 end
 
 local function bus_write(self, reg, offset, size, v)
-  if reg.bar.is_config then return self:config_write(offset, size, tonumber(v)) end
-  return self:bus_write(reg.bar.n, offset, size, v)
+  if reg.bar.is_config then return Driver.config_write(self, offset, size, tonumber(v)) end
+  return Driver.bus_write(self, reg.bar.n, offset, size, v)
 end
 
 M.read_at, M.write_at = bus_read, bus_write       -- (driver, register's record, offset, size[, value])
@@ -194,75 +214,7 @@ function Driver:write(path, v, index)
   write_whole(self, reg, i, v)
 end
 
--- ---- configuration space ------------------------------------------------------------------------------------
-
-function Driver:config_read(offset, size)
-  return device_of[self].core:config_read(offset, size or 4)
-end
-
-function Driver:config_write(offset, size, v)
-  device_of[self].core:config_write(offset, size, v)
-end
-
--- Offset of a capability (its id), or nil.
-function Driver:find_cap(id)
-  local at = self:config_read(0x34, 1)
-  for _ = 1, 48 do
-    if at < 0x40 then return nil end
-    if self:config_read(at, 1) == id then return at end
-    at = self:config_read(at + 1, 1)
-  end
-end
-
-local function no_cap(self, what)
-  return nil, ("%s has no %s capability"):format(device_of[self].name, what)
-end
-
-local function enable_msi(self, vectors)
-  local at = self:find_cap(0x05)
-  if not at then return no_cap(self, "MSI") end
-  local control = self:config_read(at + 2, 2)
-  local log2, have = 0, band(rshift(control, 1), 7)
-  while 2 ^ log2 < (vectors or 1) and log2 < have do log2 = log2 + 1 end
-  self:config_write(at + 4, 4, 0xfee00000)
-  self:config_write(at + (band(control, 0x80) ~= 0 and 12 or 8), 2, 0x4020)
-  self:config_write(at + 2, 2, bor(band(control, 0xff8e), lshift(log2, 4), 1))
-  return 2 ^ log2
-end
-
-local function enable_msix(self)
-  local at = self:find_cap(0x11)
-  if not at then return no_cap(self, "MSI-X") end
-  local control = self:config_read(at + 2, 2)
-  local n = band(control, 0x7ff) + 1
-  local where = self:config_read(at + 4, 4)
-  local bar, offset = band(where, 7), where - band(where, 7)
-  for v = 0, n - 1 do
-    self:bus_write(bar, offset + 16 * v, 4, 0xfee00000)
-    self:bus_write(bar, offset + 16 * v + 4, 4, 0)
-    self:bus_write(bar, offset + 16 * v + 8, 4, 0x4020 + v)
-    self:bus_write(bar, offset + 16 * v + 12, 4, 0)
-  end
-  self:config_write(at + 2, 2, bor(band(control, 0x3fff), 0x8000))
-  return n
-end
-
--- enable "msi", "msix" or "intx", as a driver's probe does; how many vectors, or nil and why not.
-function Driver:enable(what, vectors)
-  if what == "msi" then return enable_msi(self, vectors) end
-  if what == "msix" then return enable_msix(self) end
-  if what == "intx" then
-    for _, id in ipairs { 0x05, 0x11 } do
-      local at = self:find_cap(id)
-      if at then
-        local off = id == 0x05 and 0xfffe or 0x7fff
-        self:config_write(at + 2, 2, band(self:config_read(at + 2, 2), off))
-      end
-    end
-    return 1
-  end
-  return nil, ("enable %q; right would be msi, msix or intx"):format(tostring(what))
-end
+driver_config.into(Driver, device, check_number)
 
 -- ---- memory for DMA ----------------------------------------------------------------------------------------
 
@@ -270,7 +222,7 @@ local Page = {}
 
 -- A page is its span (:u32(), :at(), …) with .bus, the address that the device uses.
 function Page.__index(page, key)
-  if key == "len" then return tonumber(rawget(page, "span").len) end
+  if key == "len" or key == "size" then return tonumber(rawget(page, "span").len) end
   local v = rawget(page, "span")[key]
   if type(v) ~= "function" then return v end
   return function(_, ...) return v(rawget(page, "span"), ...) end
@@ -286,7 +238,9 @@ end
 -- Zeroed memory that the device may reach, until dma_unmap. A page; or nil and why not.
 function Driver:dma_alloc(size)
   local bus = ffi.new("uint64_t[1]")
-  local ptr = C.mb_dma_alloc(device_of[self].ctx.ptr, size, bus)
+  local dev = device(self, "dma_alloc")
+  check_number("dma_alloc", "size", size, 1, 2 ^ 40)
+  local ptr = C.mb_dma_alloc(dev.ctx.ptr, size, bus)
   if ptr == nil then
     return nil, ("no %s for DMA that the device's address bits reach"):format(numbers.size_text(size))
   end
@@ -297,11 +251,12 @@ local directions = { to_device = 1, from_device = 2, both = 3 }
 
 -- Let the device reach a span; direction "to_device", "from_device" or "both" (the default). A page.
 function Driver:dma_map(span, direction)
-  local d = directions[direction or "both"]
+  local dev, d = device(self, "dma_map"), directions[direction or "both"]
+  if not memory.is_span(span) then blame("dma_map wants a span, as from buffer(4096); not a %s", type(span)) end
   if not d then
     blame("direction %q; right would be to_device, from_device or both", tostring(direction))
   end
-  local bus = C.mb_dma_map(device_of[self].ctx.ptr, span.ptr, span.len, d)
+  local bus = C.mb_dma_map(dev.ctx.ptr, span.ptr, span.len, d)
   if bus == 0 then return nil, "the device's address bits do not reach that much memory" end
   local mapped = page(span, bus)
   rawset(mapped, "keep", span)
@@ -311,7 +266,9 @@ end
 -- End a mapping, or free what dma_alloc gave. true, or nil if there is none.
 function Driver:dma_unmap(what)
   local bus = type(what) == "table" and what.bus or what
-  if C.mb_dma_unmap(device_of[self].ctx.ptr, bus) == 0 then return true end
+  local dev = device(self, "dma_unmap")
+  if type(bus) ~= "number" then blame("dma_unmap wants a page, or its bus address; not %s", tostring(what)) end
+  if C.mb_dma_unmap(dev.ctx.ptr, bus) == 0 then return true end
   return nil, ("nothing is mapped at bus address %s"):format(numbers.hex(bus))
 end
 
@@ -319,7 +276,10 @@ end
 
 -- Move a stepped clock on by ns; events that fall due run.
 function Driver:step(ns)
-  local dev = device_of[self]
+  local dev = device(self, "step")
+  if type(ns) ~= "number" or ns < 0 then
+    blame("step(%s); right would be a time in ns, as in d:step(1*ms)", tostring(ns))
+  end
   if dev.bus ~= "sim:stepped" then
     blame("%s is on %s, whose clock runs by itself; only sim:stepped is stepped", dev.name,
       tostring(dev.bus))
@@ -328,11 +288,12 @@ function Driver:step(ns)
 end
 
 -- Let the device do what is due now.
-function Driver:serve() device_of[self].core:serve() end
+function Driver:serve() device(self, "serve").core:serve() end
 
 -- How many interrupts came on vector since last asked (INTx: 1 while the line is up).
 function Driver:irq_take(vector)
-  return C.mb_irq_take(device_of[self].ctx.ptr, vector or 0)
+  local dev = device(self, "irq_take")
+  return C.mb_irq_take(dev.ctx.ptr, check_number("irq_take", "vector", vector or 0, 0, 2 ^ 32 - 1))
 end
 
 -- Go on by at most ns, or to the next event.
@@ -359,7 +320,11 @@ end
 -- Wait until done() is true, at most ns (default 1 s) on the session's clock. What done() returned; or nil
 -- and why not.
 function Driver:wait(done, ns)
-  local dev, left = device_of[self], ns or 1e9
+  local dev, left = device(self, "wait"), ns or 1e9
+  if type(done) ~= "function" or type(left) ~= "number" then
+    blame("wait(%s, %s); right would be d:wait(function() return d.status.done == 1 end, 1*s)", tostring(done),
+      tostring(ns))
+  end
   while true do
     local result = done()
     if result then return result end
@@ -368,15 +333,37 @@ function Driver:wait(done, ns)
   end
 end
 
+-- What a driver's author may have forgotten, when no interrupt came.
+local function why_none(self, vector)
+  local dev = device_of[self]
+  local mode = lib.irq_modes[tonumber(C.mb_irq_mode(dev.ctx.ptr))]
+  local kinds = {}
+  for _, c in ipairs(dev.ctx.def.caps) do
+    if c.kind == "msi" or c.kind == "msix" then kinds[#kinds + 1] = ("d:enable %q"):format(c.kind) end
+  end
+  if mode == "none" then
+    return "; the driver has enabled none: " .. (#kinds > 0 and table.concat(kinds, " or ") or "d:enable \"intx\"")
+  end
+  if mode == "intx" and vector > 0 then
+    return "; INTx is enabled, which has no vector but 0" .. (#kinds > 0 and ": " .. table.concat(kinds, " or ") or "")
+  end
+  return ""
+end
+
 -- Wait for an interrupt on vector (default 0). How many came; or nil and why not.
 function Driver:wait_irq(vector, ns)
   vector = vector or 0
-  local n = self:wait(function()
-    local came = self:irq_take(vector)
+  local vectors = device(self, "wait_irq").ctx.def.vectors
+  if vectors == 0 then
+    blame("wait_irq: the device has no interrupt; right would be intx = true or msi = 1 in device { … }")
+  end
+  check_number("wait_irq", "vector", vector, 0, vectors - 1)
+  local n = Driver.wait(self, function()
+    local came = Driver.irq_take(self, vector)
     return came > 0 and came or nil
   end, ns)
   if n then return n end
-  return nil, ("no interrupt on vector %d within %s"):format(vector, time_text(ns or 1e9))
+  return nil, ("no interrupt on vector %d within %s%s"):format(vector, time_text(ns or 1e9), why_none(self, vector))
 end
 
 local resets = { cold = 0, flr = 1, d0 = 2, bus = 3 }
@@ -387,7 +374,7 @@ local resets = { cold = 0, flr = 1, d0 = 2, bus = 3 }
 function Driver:reset(kind)
   local n = resets[kind or "flr"]
   if not n then blame("reset %q; right would be flr, bus, d0 or cold", tostring(kind)) end
-  local ok, why = device_of[self].core:bus_reset(n)
+  local ok, why = device(self, "reset").core:bus_reset(n)
   if not ok then blame("%s", why) end
 end
 
@@ -399,8 +386,11 @@ local function no_register(dev, name)
     blame("%s is a group of registers; right would be %s%s.%s = …", name, name, group.is_array and "[0]" or "",
       group.order[1] and group.order[1].member or "name")
   end
-  blame("%s has no register '%s'%s", dev.name, tostring(name),
-    mistakes_of.hint(tostring(name), map.names(dev.ctx.def)))
+  local known = map.names(dev.ctx.def)
+  for method in pairs(Driver) do
+    if mistakes_of.nearest(tostring(name), known) == nil then known[#known + 1] = method end
+  end
+  blame("%s has no register '%s'%s", dev.name, tostring(name), mistakes_of.hint(tostring(name), known))
 end
 
 local function group_element(self, group, i)
@@ -430,10 +420,11 @@ end
 
 local meta = {}
 
+-- Registers first: their names are the datasheet's. A method that one hides is still driver.method(d, …).
 function meta.__index(self, name)
-  if Driver[name] then return Driver[name] end
   local dev = device_of[self]
   local reg = dev.ctx.def.by_name[name]
+  if not reg and Driver[name] and not dev.ctx.def.groups[name] then return Driver[name] end
   if not reg and dev.ctx.def.groups[name] then return group_of(self, dev.ctx.def.groups[name]) end
   if not reg then no_register(dev, name) end
   if reg.is_array then return array_of(self, reg) end
@@ -452,6 +443,8 @@ function meta.__newindex(self, name, v)
 end
 
 function meta.__tostring(self) return "the driver's side of " .. device_of[self].name end
+
+M.methods = Driver
 
 -- The driver's side of a device object that is on the simulated bus.
 function M.of(dev)

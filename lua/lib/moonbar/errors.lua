@@ -167,7 +167,8 @@ function M.words(ctx)
   end
   local function text_of(fmt, ...)
     if select("#", ...) == 0 then return tostring(fmt) end
-    return string.format(fmt, ...)
+    local ok, text = pcall(string.format, fmt, ...)
+    return ok and text or ("%s (%s)"):format(tostring(fmt), tostring(text))
   end
   return {
     log = function(fmt, ...) ctx.log(text_of(fmt, ...)) end,

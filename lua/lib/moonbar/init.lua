@@ -55,7 +55,7 @@ end
 -- driver "edu": the driver's side of a device (its name, or the object). One that comes with Moonbar is
 -- loaded, and one that is on no bus is put on the simulated bus with a stepped clock, and started.
 -- nil and why, if the device's bus has its drivers elsewhere.
-function mb.driver(name)
+local function driver_word(_, name)
   local dev = find_device(name)
   if not dev.bus then
     local ok, why = dev:attach "sim:stepped"
@@ -68,6 +68,9 @@ function mb.driver(name)
   end
   return driver.of(dev)
 end
+
+-- driver "edu", and every method of a driver's side as driver.method(d, …), for devices with a register of its name.
+mb.driver = setmetatable({}, { __call = driver_word, __index = driver.methods })
 
 -- The words of a script: driver, units, bit operations, each device's model under its name.
 function mb.script_env(base)

@@ -35,6 +35,8 @@ local function check_vector(ctx, word, vector)
   end
 end
 
+M.check_vector = check_vector
+
 -- The words raise, level and irq_mode for a device.
 function M.words(ctx)
   local causes = {}
@@ -60,6 +62,7 @@ function M.words(ctx)
   local function level(vector, on)
     if not ctx.ptr then blame("level is for hooks and events; the device is not there yet") end
     check_vector(ctx, "level", vector)
+    if type(on) ~= "boolean" then blame("level(%d, %s); right would be true or false", vector, tostring(on)) end
     C.mb_irq(ctx.ptr, vector, on and lib.irq_op.assert or lib.irq_op.deassert)
   end
 

@@ -21,6 +21,14 @@ local u8p = ffi.typeof("uint8_t *")
 M.guest_prefix = "guest error: "
 
 local function outside(offset, len, base, size)
+  if offset == nil then blame("the offset is missing; right would be :at(offset, length), :u32(offset)") end
+  if type(offset) ~= "number" and not numbers.is_u64(offset) then
+    blame("an offset is a number, not a %s", type(offset))
+  end
+  if base == 0 then
+    blame("%s%s bytes from byte %s on are outside a span of %s", M.guest_prefix, tostring(tonumber(len) or len),
+      numbers.is_integer(offset) and tostring(tonumber(offset)) or tostring(offset), numbers.size_text(size))
+  end
   blame("%s%s bytes at %s are outside the %s at %s", M.guest_prefix,
     tostring(tonumber(len) or len), numbers.is_integer(offset) and numbers.hex(offset) or tostring(offset),
     numbers.size_text(size), numbers.hex(base))
@@ -28,6 +36,7 @@ end
 
 -- Is [offset, offset + len) within size bytes? Numbers and uint64_t mix; negative ones are huge.
 local function inside(offset, len, size)
+  if type(offset) ~= "number" and type(offset) ~= "cdata" then return false end
   return offset >= 0 and len >= 0 and len <= size and offset <= size - len
 end
 
@@ -36,7 +45,7 @@ local methods = {}
 -- Memory from offset on, len bytes (default: all that follow).
 function methods.at(span, offset, len)
   local size = tonumber(span.len)
-  len = len or size - tonumber(offset)
+  len = len or size - (tonumber(offset) or 0)
   if not inside(offset, len, size) then outside(offset, len, 0, size) end
   return span_t(span.ptr + offset, len)
 end
@@ -66,6 +75,7 @@ end
 
 -- Copy a Lua string, or another span, to the front.
 function methods.set(span, s)
+  if type(s) ~= "string" and not M.is_span(s) then blame("span:set wants a string or a span, not a %s", type(s)) end
   local len = type(s) == "string" and #s or tonumber(s.len)
   if len > tonumber(span.len) then outside(0, len, 0, tonumber(span.len)) end
   ffi.copy(span.ptr, type(s) == "string" and s or s.ptr, len)

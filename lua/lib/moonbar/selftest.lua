@@ -13,6 +13,7 @@ local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
 local space = require "moonbar.selftest_space"
 local band, bor, bnot, bxor, lshift, rshift = bit.band, bit.bor, bit.bnot, bit.bxor, bit.lshift, bit.rshift
+local methods = driver.methods          -- a register may have the name of one
 local u64, hex = numbers.u64, numbers.hex
 
 local M = {}
@@ -89,7 +90,7 @@ end
 function Run:let_time_pass()
   local until_then = os.clock() + 0.25
   for _ = 1, 100 do
-    guarded(self.driver.step, self.driver, 1e7)
+    guarded(methods.step, self.driver, 1e7)
     if os.clock() > until_then then return end
   end
 end
@@ -169,7 +170,7 @@ function Run:resets()
           self:poke(reg, i, reg.access == "const" and reg.reset or ONES)
         end
       end
-      guarded(self.driver.reset, self.driver, kind[1])
+      guarded(methods.reset, self.driver, kind[1])
     end
     for _, reg in ipairs(self.def.regs) do
       for _, i in ipairs(is_stored(reg) and some_elements(reg) or {}) do
@@ -183,7 +184,7 @@ function Run:resets()
       end
     end
   end
-  guarded(self.driver.reset, self.driver, "cold")
+  guarded(methods.reset, self.driver, "cold")
 end
 
 function Run:reset_value(reg)
@@ -258,7 +259,7 @@ end
 function Run:bash(reg)
   local bits = bits_by_word(reg)
   for _, i in ipairs(some_elements(reg)) do
-    guarded(self.driver.reset, self.driver, "cold")
+    guarded(methods.reset, self.driver, "cold")
     local first = ONES
     if reg.lock_reg then self:set_lock(reg, i, 0ULL) end
     local data = {}
@@ -279,7 +280,7 @@ end
 
 function Run:locks(reg)
   for _, i in ipairs(some_elements(reg)) do
-    guarded(self.driver.reset, self.driver, "cold")
+    guarded(methods.reset, self.driver, "cold")
     local sizes = sizes_of(reg)
     local size = sizes[#sizes]
     for n = 0, reg.lock_reg.width - 1 do
@@ -293,7 +294,7 @@ function Run:locks(reg)
       end
     end
   end
-  guarded(self.driver.reset, self.driver, "cold")
+  guarded(methods.reset, self.driver, "cold")
 end
 
 -- ---- hooks -----------------------------------------------------------------------------------------
@@ -311,12 +312,12 @@ function Run:hooks(reg)
   local size = sizes[#sizes]
   if not size then return "it takes no access that fits into it" end
   for _, i in ipairs(some_elements(reg)) do
-    guarded(self.driver.reset, self.driver, "cold")
+    guarded(methods.reset, self.driver, "cold")
     for _, v in ipairs((reg.write or reg.doorbell) and hook_values(reg) or { 0ULL }) do
       for at = 0, reg.size - size, size do
         if reg.write or reg.doorbell then self:write(reg, place(reg, i) + at, size, rshift(v, 8 * at)) end
         if reg.read then self:read(reg, place(reg, i) + at, size) end
-        guarded(self.driver.step, self.driver, 1e6)
+        guarded(methods.step, self.driver, 1e6)
         if self.raised then
           return ("%s, after %s of %s: %s"):format(map.element_name(reg, i),
             (reg.write or reg.doorbell) and "a write" or "a read", hex(band(v, numbers.width_mask(reg.width)),
@@ -327,7 +328,7 @@ function Run:hooks(reg)
     self:let_time_pass()
     if self.raised then return ("later, after writes to %s: %s"):format(map.element_name(reg, i), self.raised) end
   end
-  guarded(self.driver.reset, self.driver, "cold")
+  guarded(methods.reset, self.driver, "cold")
 end
 
 -- ---- a register, and all of them --------------------------------------------------------------------
@@ -344,7 +345,7 @@ function Run:storage()
     end
   end
   for _, x in ipairs(values) do expect(x[1], x[2], "after other registers changed", self:stored(x[1], x[2]), x[3]) end
-  guarded(self.driver.reset, self.driver, "cold")
+  guarded(methods.reset, self.driver, "cold")
 end
 
 local function hook_name(reg)

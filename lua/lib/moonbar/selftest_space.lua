@@ -6,6 +6,7 @@
 local bit = require "bit"
 local ffi = require "ffi"
 local numbers = require "moonbar.numbers"
+local methods = require("moonbar.driver").methods       -- a register may have the name of one
 local hex = numbers.hex
 
 local M = {}
@@ -53,12 +54,12 @@ local function nothing_there(run, guarded, n)
     for _, size in ipairs { 1, 2, 4, 8 } do
       for _, at in ipairs { gap[1], gap[2] - size } do
         if at >= gap[1] and at + size <= gap[2] then
-          local v = guarded(run.driver.bus_read, run.driver, n, at, size)
+          local v = guarded(methods.bus_read, run.driver, n, at, size)
           if v ~= numbers.shrink(numbers.width_mask(8 * size), 8 * size) then
             return ("%d bytes at BAR %d + %s, where nothing is, read as %s; right would be ones"):format(size, n,
               hex(at), hex(v))
           end
-          guarded(run.driver.bus_write, run.driver, n, at, size, 0x5aULL)
+          guarded(methods.bus_write, run.driver, n, at, size, 0x5aULL)
           if all_state(run) ~= before then
             return ("a write to BAR %d + %s, where nothing is, changed a register"):format(n, hex(at))
           end
@@ -72,12 +73,12 @@ local function memory(run, ram)
   local bytes = { [0] = 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 }
   local width = math.min(8, ram.size)
   for _, from in ipairs { ram.offset, ram.offset + ram.size - width } do
-    for at = 0, width - 1 do run.driver:bus_write(ram.bar, from + at, 1, bytes[at]) end
+    for at = 0, width - 1 do methods.bus_write(run.driver, ram.bar, from + at, 1, bytes[at]) end
     for _, size in ipairs { 1, 2, 4, 8 } do
       for at = 0, width - size do
         local wanted = 0ULL
         for k = size - 1, 0, -1 do wanted = wanted * 256 + bytes[at + k] end
-        local got = numbers.u64(run.driver:bus_read(ram.bar, from + at, size))
+        local got = numbers.u64(methods.bus_read(run.driver, ram.bar, from + at, size))
         if got ~= wanted then
           return ("%d bytes of memory at %s read as %s; right would be %s"):format(size, hex(from + at), hex(got),
             hex(wanted))
@@ -93,13 +94,13 @@ end
 -- PCIe 6.0 §7.5.1.2.1: all-ones written to a BAR read back as its size
 local function bar_size(run, n)
   local d, at, bar = run.driver, 0x10 + 4 * n, run.def.bars[n]
-  local low, high = d:config_read(at, 4), bar.is64 and d:config_read(at + 4, 4)
-  d:config_write(at, 4, 0xffffffff)
-  if high then d:config_write(at + 4, 4, 0xffffffff) end
-  local mask = numbers.u64(bit.band(d:config_read(at, 4), 0xfffffff0)) % 2ULL ^ 32
-  mask = mask + (high and numbers.u64(d:config_read(at + 4, 4)) or 0xffffffffULL) * 2ULL ^ 32
-  d:config_write(at, 4, low)
-  if high then d:config_write(at + 4, 4, high) end
+  local low, high = methods.config_read(d, at, 4), bar.is64 and methods.config_read(d, at + 4, 4)
+  methods.config_write(d, at, 4, 0xffffffff)
+  if high then methods.config_write(d, at + 4, 4, 0xffffffff) end
+  local mask = numbers.u64(bit.band(methods.config_read(d, at, 4), 0xfffffff0)) % 2ULL ^ 32
+  mask = mask + (high and numbers.u64(methods.config_read(d, at + 4, 4)) or 0xffffffffULL) * 2ULL ^ 32
+  methods.config_write(d, at, 4, low)
+  if high then methods.config_write(d, at + 4, 4, high) end
   if tonumber(-mask) ~= bar.size then
     return ("sized, BAR %d is %s; right would be %s"):format(n, hex(-mask), hex(bar.size))
   end
@@ -108,11 +109,11 @@ end
 local function identity(run)
   local d, def = run.driver, run.def
   for offset, v in pairs { [0] = def.vendor, [2] = def.device } do
-    d:config_write(offset, 2, bit.bnot(v) % 2 ^ 16)
-    local got = d:config_read(offset, 2)
+    methods.config_write(d, offset, 2, bit.bnot(v) % 2 ^ 16)
+    local got = methods.config_read(d, offset, 2)
     if got ~= v then return ("configuration space + %d is %s; right would be %s"):format(offset, hex(got), hex(v)) end
   end
-  local class = d:config_read(8, 4)
+  local class = methods.config_read(d, 8, 4)
   if class ~= def.class * 256 + def.rev then
     return ("class and revision are %s; right would be %s"):format(hex(class), hex(def.class * 256 + def.rev))
   end
