@@ -38,6 +38,10 @@ static struct mb_reg rows[] = {
 	ROW(R_RC, 4, .reset = 0x5a, .rd = ALL32, .rc = ALL32),
 	ROW(R_BYTE, 1, .rd = 0xff, .wr = 0xff),
 	ROW(R_NARROW, 4, .rd = ALL32, .wr = ALL32, .sizes = 1 << 2),
+	{ .offset = R_STATUS, .size = 4, .lock = MB_NONE, .vector = 0, .enable = MB_NONE,
+	  .rd = ALL32, .w1c = ALL32 },
+	ROW(R_ASKED2, 4, .rd = ALL32, .flags = MB_REG_READ_HOOK),
+	ROW(R_RAISE, 4, .wr = ALL32, .flags = MB_REG_WRITE_HOOK),
 	ROW(0, 4, .bar = 4, .rd = ALL32, .wr = ALL32),
 };
 
@@ -75,6 +79,7 @@ static uint64_t read_hook(void *ctx, uint32_t row, uint64_t stored)
 	(void)ctx;
 	switch (rows[row].offset) {
 	case R_ASKED:
+	case R_ASKED2:
 		return ~regs.state[row_at(R_SCRATCH)].value;
 	case R_SLOW:
 		nanosleep(&ts, NULL);
@@ -95,6 +100,11 @@ static int write_hook(void *ctx, uint32_t row, uint64_t old, uint64_t raw, uint6
 		mb_regs_poke(&regs.state[row_at(R_EFFECT)], ALL32, *value + 1);
 	} else if (rows[row].offset == R_SYNC) {
 		mb_regs_poke(&regs.state[row_at(R_EFFECT)], ALL32, *value + 2);
+	} else if (rows[row].offset == R_RAISE) {
+		struct pciem_irq irq = { .vector = 0, .op = PCIEM_IRQ_RAISE };
+
+		mb_regs_poke(&regs.state[row_at(R_STATUS)], ALL32, 1);
+		dev_ioctl(PCIEM_IRQ, &irq, "IRQ");
 	}
 	return 0;
 }

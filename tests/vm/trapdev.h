@@ -31,6 +31,9 @@ enum {
 	R_RC = 0x2c,		/* read clears, resets to 0x5a */
 	R_BYTE = 0x30,		/* rw, 8 bits */
 	R_NARROW = 0x34,	/* rw, 32 bits in accesses of 4 bytes only */
+	R_STATUS = 0x38,	/* ro, follows interrupt 0; writing 1 clears */
+	R_ASKED2 = 0x3c,	/* as R_ASKED */
+	R_RAISE = 0x40,		/* write hook: sets R_STATUS and raises */
 	RAM_SMALL = 0x800,	/* 256 bytes of ram in the registers' page */
 	RAM_PAGES = 0x4000,	/* 16 KiB of ram: mapped */
 	HOLE = 0xf000,		/* nothing */

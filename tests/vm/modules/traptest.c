@@ -134,6 +134,42 @@ static void carry_out(struct traptest *t, void *buffer)
 	}
 }
 
+/* ---- interrupts -------------------------------------------------------------------- */
+
+struct handler {
+	struct traptest *t;
+	struct completion done;
+	unsigned int wrong;
+};
+
+static irqreturn_t on_irq(int irq, void *data)
+{
+	struct handler *h = data;
+	void __iomem *at = bar[h->t->bar] + h->t->arg;
+
+	if (readl(at) != 1 || readl(at + 4) != (u32)h->t->data)
+		h->wrong++;
+	writel(1, at);
+	complete(&h->done);
+	return IRQ_HANDLED;
+}
+
+static u64 interrupts(struct traptest *t)
+{
+	struct handler h = { .t = t };
+	u64 i, missed = 0;
+
+	init_completion(&h.done);
+	if (request_irq(device->irq, on_irq, 0, "traptest", &h))
+		return t->count;
+	for (i = 0; i < t->count; i++) {
+		writel(i, bar[t->bar] + t->offset);
+		missed += !wait_for_completion_timeout(&h.done, HZ);
+	}
+	free_irq(device->irq, &h);
+	return h.wrong + missed;
+}
+
 /* ---- contexts ------------------------------------------------------------------------- */
 
 struct errand {
@@ -241,6 +277,8 @@ static long run(struct traptest *t)
 	t->result = 0;
 	if (t->op == TT_REMAP)
 		t->result = remap(t);
+	else if (t->op == TT_IRQS)
+		t->result = interrupts(t);
 	else if (!ret)
 		in_context(t, buffer);
 	t->slept = current->nvcsw - switches;

@@ -26,6 +26,10 @@ enum traptest_op {
 	TT_XADD,	/* lock xaddl; result: the old value */
 	TT_VECTOR,	/* movdqu load, which the module refuses; result: the low half of the register */
 	TT_REMAP,	/* ioremap, read at offset, iounmap, count times; result: the last value */
+	TT_IRQS,	/* count times: writes n to offset and waits for the interrupt, whose handler reads
+			 * arg (1 expected), arg + 4 (data expected) and writes 1 to arg; result: how
+			 * often something was wrong
+			 */
 	TT_LEAK,	/* from now on keeps its mapping when it is removed */
 };
 
