@@ -159,6 +159,8 @@ describe("a driver", function()
       st = { 12, w1c, vector = 0 }, ]]
     assert.equals(5, t.step)
     t.read.write = 1
+    assert.matches("read is a register here; right would be driver.read(d, …)",
+      select(2, pcall(function() return t:read "step" end)), 1, true)
     assert.equals(1, mb.driver.read(t, "read"))
     mb.driver.step(t, 10)
     assert.is_nil((t:wait_irq(0, 10)))

@@ -54,7 +54,13 @@ function meta.__newindex(view, name, v)
   no_field(b.reg, name)
 end
 
-function meta.__call(view) return plain(view) end
+function meta.__call(view, ...)
+  if select("#", ...) > 0 then            -- d:enable "msi", and the device has a register of that name
+    local name = behaviours[view.mb_behaviour].reg.name
+    blame("%s is a register here; right would be driver.%s(d, …), if the driver's method was meant", name, name)
+  end
+  return plain(view)
+end
 function meta.__tostring(view)
   local b = behaviours[view.mb_behaviour]
   return b.text(b.whole(view.mb_value))
