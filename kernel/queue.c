@@ -87,17 +87,19 @@ static bool post(struct pciem_session *s, const struct pciem_request *req, bool 
 	return false;
 }
 
-/* Notes that interrupt handlers wait, so that the host gets out of their way before the next. */
-static bool host_cannot_run(struct pciem_session *s)
+/* Will the host not run before this access is over, since it needs the CPU that the driver holds?
+ * Notes that interrupt handlers wait, so that it gets out of their way before the next.
+ */
+static bool host_cannot_run(struct pciem_session *s, bool may_sleep)
 {
 	struct pciem_queue_state *q = s->queue;
 
 	if (in_hardirq() && !READ_ONCE(q->read_in_irq))
 		WRITE_ONCE(q->read_in_irq, true);
-	if (likely(!pciem_host_is_below(q)))
+	if (likely(may_sleep || (num_online_cpus() > 1 && !pciem_host_is_below(q))))
 		return false;
 	if (__ratelimit(&q->reported))
-		pciem_warn(s, "an interrupt handler waits for the host that it interrupted\n");
+		pciem_warn(s, "the driver waits on the CPU that the host needs, and holds it\n");
 	return true;
 }
 
@@ -110,8 +112,8 @@ static bool wait_handled(struct pciem_session *s, bool may_sleep)
 
 	if (likely(handled(q, target)))
 		return true;
-	/* It will not be handled before this handler is over, and masks say more than ones. */
-	if (unlikely(host_cannot_run(s)))
+	/* What is posted will not be handled in time, and masks say more than ones. */
+	if (unlikely(host_cannot_run(s, may_sleep)))
 		return true;
 	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
 	do {
@@ -195,7 +197,7 @@ static void give_up(struct pciem_session *s, const struct pciem_request *req)
 static u64 ask(struct pciem_session *s, struct pciem_request *req, bool may_sleep)
 {
 	struct pciem_queue_state *q = s->queue;
-	int slot = host_cannot_run(s) ? -1 : take_slot(s, may_sleep);
+	int slot = host_cannot_run(s, may_sleep) ? -1 : take_slot(s, may_sleep);
 	u64 data = ~0ull;
 
 	if (slot < 0) {
