@@ -145,6 +145,15 @@ int cli_parse(struct cli *cli, int argc, char **argv, int *status)
 		cli->verb = "eval";
 	} else {
 		cli->verb = argv[optind++];
+		if (!strcmp(cli->verb, "help")) {
+			fputs(help, stdout);
+			return end(status, 0);
+		}
+		if (!access(cli->verb, R_OK)) {
+			fprintf(stderr, "moonbar: a verb is missing; did you mean 'moonbar run %s'?\n",
+				cli->verb);
+			return end(status, 2);
+		}
 		if (strcmp(cli->verb, "run") && strcmp(cli->verb, "check") && strcmp(cli->verb, "test"))
 			return wrong(status, "there is run, check and test, but no verb", cli->verb);
 		if (optind == argc)

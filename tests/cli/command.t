@@ -32,6 +32,10 @@ says 0 'Usage.*--on BUS.*Exit status' "--help is a manual" ./moonbar --help
 says 0 '^moonbar [0-9]+\.[0-9]+\.[0-9]+$' "--version" ./moonbar --version
 says 2 'Usage' "no arguments: the manual, and status 2" ./moonbar
 says 2 "no verb walk" "an unknown verb is named" ./moonbar walk edu.lua
+says 2 "did you mean 'moonbar run lua/devices/edu.lua'" "a file without a verb" ./moonbar lua/devices/edu.lua
+says 0 'Usage.*Exit status' "help is --help" ./moonbar help
+says 2 "size is given twice" "an option given twice" ./moonbar check lua/devices/nvme.lua size=1G size=2G
+says 2 "it is a directory|Is a directory" "a directory in the place of a file" ./moonbar check lua/devices
 says 2 "bogus" "an unknown option is named" ./moonbar run --bogus lua/devices/edu.lua
 says 2 "device file is missing" "run without a file" ./moonbar run
 says 2 "--on takes sim.*not moon" "an unknown bus is named" ./moonbar run --on moon lua/devices/edu.lua
@@ -58,6 +62,7 @@ says 2 "broken.lua:[0-9]+: " "test of a broken file" ./moonbar test "$dir/broken
 
 says 0 '^16777453$' "-e drives a device" ./moonbar -e 'print(driver("edu").id)' lua/devices/edu.lua
 says 2 "command line" "-e with a syntax error" ./moonbar -e 'print('
+says 1 '^moonbar: \(command line\):1: boom$' "-e that raises: one line, the command's own" ./moonbar -e 'error("boom")'
 says 1 "boom" "-e that raises" ./moonbar -e 'error("boom")'
 says 1 'module.*--on sim' "no /dev/pciem: which module, and what else" \
 	./moonbar run --on "pciem:$dir/pciem" lua/devices/edu.lua

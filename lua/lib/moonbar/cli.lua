@@ -24,6 +24,9 @@ local function files_of(request)
     elseif #files == 0 then
       complain("%s: an option needs the device file before it, as in 'run FILE %s'", arg, arg)
       return nil
+    elseif files[#files].options[name] then
+      complain("%s: %s is given twice, first as %s=%s", arg, name, name, files[#files].options[name])
+      return nil
     else
       files[#files].options[name] = value
     end
@@ -187,10 +190,18 @@ function cli.eval(request)
     complain("%s", why)
     return 2
   end
-  local ok, message = xpcall(setfenv(chunk, mb.script_env()), debug.traceback)
+  local ok, message = xpcall(setfenv(chunk, mb.script_env()), function(what)
+    local lines = { tostring(what) }
+    for line in debug.traceback("", 2):gmatch("[^\n]+") do       -- where in the command line it came from
+      if line:find("(command line):%d") and not lines[1]:find("(command line)", 1, true) then
+        lines[#lines + 1] = line
+      end
+    end
+    return table.concat(lines, "\n")
+  end)
   free_all(devices)
   if not ok then
-    complain("%s", tostring(message))
+    complain("%s", message)
     return 1
   end
   return 0
