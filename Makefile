@@ -11,6 +11,11 @@ COMPILE	= $(CC) -std=gnu11 $(CFLAGS) -Wall -Wextra -fPIC -fvisibility=hidden -MM
 	  -DMB_SHARE_DIR='"$(SHARE)"' $(INC)
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined -O1 -g
 
+# V=1 shows whole commands.
+ifeq ($(V),)
+say	= @printf '  %-4s %s\n' $(1) $@;
+endif
+
 CORE	:= $(wildcard kernel/core/*.c)
 HOST	:= $(wildcard host/*.c host/transport/*.c)
 BIND	:= $(wildcard host/lua/*.c)
@@ -44,38 +49,38 @@ build/deps.mk: tools/deps
 # ---- the command and the library -------------------------------------------------------------
 
 moonbar: $(cli_obj) $(lua_obj) $(lib_obj)
-	$(CC) -rdynamic -o $@ $^ $(LUA_LIBS) $(REPL_LIBS) -ldl -lm
+	$(call say,LINK)$(CC) -rdynamic -o $@ $^ $(LUA_LIBS) $(REPL_LIBS) -ldl -lm
 
 build/libmoonbar.a: $(lib_obj)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)ar rcs $@ $^
 
 # The same for a plain luajit: require "moonbar.core"
 build/moonbar/core.so: $(lua_obj) $(lib_obj)
 	@mkdir -p $(@D)
-	$(CC) -shared -o $@ $^ -ldl
+	$(call say,LINK)$(CC) -shared -o $@ $^ -ldl
 
 build/obj/%.o: %.c build/deps.mk
 	@mkdir -p $(@D)
-	$(COMPILE) $(REPL_FLAGS) -c -o $@ $<
+	$(call say,CC)$(COMPILE) $(REPL_FLAGS) -c -o $@ $<
 
 build/san/%.o: %.c build/deps.mk
 	@mkdir -p $(@D)
-	$(COMPILE) $(SAN) -c -o $@ $<
+	$(call say,CC)$(COMPILE) $(SAN) -c -o $@ $<
 
 # What LuaJIT's ffi.cdef is told: the library's own headers, preprocessed.
 build/obj/cdef.c: host/include/moonbar.h kernel/core/regs.h kernel/core/types.h
 	@mkdir -p $(@D)
-	{ echo 'const char mb_cdef[] ='; $(CC) -E -P -DMB_CDEF $(INC) -xc $< | \
+	$(call say,GEN){ echo 'const char mb_cdef[] ='; $(CC) -E -P -DMB_CDEF $(INC) -xc $< | \
 	  sed -e 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/'; echo ';'; } > $@
 
 build/obj/cdef.o: build/obj/cdef.c
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC)$(COMPILE) -c -o $@ $<
 
 # ---- tests --------------------------------------------------------------------------------------
 
 build/test_%: tests/core/test_%.c $(san_obj)
-	$(COMPILE) $(SAN) -MF $@.d -o $@ $< $(san_obj) -lcmocka
+	$(call say,LINK)$(COMPILE) $(SAN) -MF $@.d -o $@ $< $(san_obj) -lcmocka
 
 test-units: $(TESTS)
 
@@ -89,7 +94,7 @@ lint: build/deps.mk
 	@tools/lint
 
 build/bench_sim: tests/bench/sim.c $(lua_obj) $(lib_obj)
-	$(COMPILE) -rdynamic -MF $@.d -o $@ $< $(lua_obj) $(lib_obj) $(LUA_LIBS) -ldl -lm
+	$(call say,LINK)$(COMPILE) -rdynamic -MF $@.d -o $@ $< $(lua_obj) $(lib_obj) $(LUA_LIBS) -ldl -lm
 
 # ---- the rest -------------------------------------------------------------------------------------
 
