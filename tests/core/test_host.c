@@ -399,6 +399,125 @@ static void no_kernel_bus(void **state)
 	mb_device_free(dev);
 }
 
+static struct {
+	uint32_t row, power, reset, offset, size, value;
+	int writes;
+} c;
+
+static int config_handler(void *ctx, enum mb_event event, uint32_t row, struct mb_call *call)
+{
+	(void)ctx;
+	switch (event) {
+	case MB_EV_READ:
+		call->value = 0x77;
+		return 0;
+	case MB_EV_WRITE:
+		c.row = row;
+		call->value++;
+		return 1;
+	case MB_EV_POWER:
+		c.power = call->value;
+		return 0;
+	case MB_EV_RESET:
+		c.reset = call->value;
+		return 0;
+	case MB_EV_CONFIG_WRITE:
+		c.offset = call->offset;
+		c.size = call->size;
+		c.value = call->value;
+		c.writes++;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static struct mb_reg config_row(uint32_t offset, uint8_t size, uint32_t target)
+{
+	return (struct mb_reg){ .offset = offset, .size = size, .target = target,
+				.rd = mb_size_mask(size), .wr = mb_size_mask(size),
+				.lock = MB_NONE, .vector = MB_NONE, .enable = MB_NONE };
+}
+
+/* Rows in configuration space: beside and over the image, hooks, pokes, and what is told of writes. */
+static void config_rows(void **state)
+{
+	struct mb_reg rows[1], config[4] = {
+		config_row(0x60, 2, 0), config_row(0x62, 1, 1), config_row(0x64, 4, 2),
+		config_row(0x200, 4, 3),
+	};
+	struct mb_error err = { "" };
+	struct mb_device *dev;
+	struct mb_desc d;
+	int8_t owner[4096];
+
+	(void)state;
+	describe(&d, rows, 1);
+	d.ncaps = 1;
+	d.cap[0] = (struct mb_cap){ .id = MB_CAP_ID_PM };
+	config[0].reset = 0x1234;
+	config[1].sticky = 0xff;
+	config[2].flags = MB_REG_READ_HOOK | MB_REG_WRITE_HOOK;
+	config[3].w1c = 0xff;
+	config[3].wr = 0;
+	config[3].reset = 0xff;
+	d.config = config;
+	d.nconfig = 4;
+	assert_int_equal(mb_config_owners(&d, owner, &err), 0);
+	assert_int_equal(owner[0x3f], MB_OWNER_HEADER);
+	assert_int_equal(owner[0x40], 0);
+	assert_int_equal(owner[0x48], MB_OWNER_NONE);
+
+	memset(&c, 0, sizeof(c));
+	dev = mb_device_new(&d, config_handler, NULL, &err);
+	assert_non_null(dev);
+	assert_int_equal(mb_attach_sim(dev, true, &err), 0);
+	assert_int_equal(mb_start(dev, &err), 0);
+	c.writes = 0;
+	assert_int_equal(mb_config_read32(dev, 0x60, 4), 0x00001234);
+	mb_config_write32(dev, 0x60, 4, 0xaabbccdd);
+	assert_int_equal(mb_config_read32(dev, 0x60, 4), 0x00bbccdd);	/* 0x63 is nobody's */
+	assert_int_equal(mb_config_state(dev)[1].value, 0xbb);
+	assert_int_equal(c.offset, 0x60);
+	assert_int_equal(c.size, 4);
+	assert_int_equal(c.value, 0xaabbccdd);
+	mb_config_write32(dev, 0x64, 4, 5);
+	assert_int_equal(c.row, 1 + 2);			/* after the BARs' one row */
+	assert_int_equal(mb_config_state(dev)[2].value, 6);
+	assert_int_equal(mb_config_read32(dev, 0x64, 2), 0x77);
+	mb_config_write32(dev, 0x200, 1, 0x0f);
+	assert_int_equal(mb_config_read32(dev, 0x200, 4), 0xf0);
+	mb_poke(dev, 1, 0xff00, 0x5500, false);
+	assert_int_equal(mb_config_read32(dev, 0x60, 2), 0x55dd);
+	mb_poke(dev, 99, ~0ull, 0, false);
+	assert_int_equal(c.writes, 3);
+	mb_config_write32(dev, 0x44, 2, 3);
+	assert_int_equal(c.power, 3);
+	mb_config_write32(dev, 0x61, 2, 0);		/* unaligned: nobody answers, nobody is told */
+	assert_int_equal(mb_config_read32(dev, 0x61, 2), 0xffff);
+	assert_int_equal(c.writes, 4);
+
+	assert_int_equal(mb_bus_reset(dev, 1, &err), 0);
+	assert_int_equal(c.reset, 1);
+	assert_int_equal(mb_config_read32(dev, 0x60, 4), 0x00bb1234);
+	assert_int_equal(mb_bus_reset(dev, 0, &err), 0);
+	assert_int_equal(mb_config_read32(dev, 0x60, 4), 0x00001234);
+	assert_int_equal(mb_bus_reset(dev, 4, &err), -1);
+	mb_device_free(dev);
+
+	config[0].offset = 0x44;			/* over power management */
+	dev = mb_device_new(&d, config_handler, NULL, &err);
+	assert_int_equal(mb_attach_sim(dev, true, &err), -1);
+	assert_non_null(strstr(err.text, "0x44 is over the power management"));
+	mb_device_free(dev);
+	config[0].offset = 0x63;			/* out of order */
+	assert_null(mb_device_new(&d, config_handler, NULL, &err));
+	config[0] = config_row(0x60, 8, 0);
+	assert_null(mb_device_new(&d, config_handler, NULL, &err));
+	config[0] = config_row(0x60, 2, 9);
+	assert_null(mb_device_new(&d, config_handler, NULL, &err));
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -407,7 +526,7 @@ int main(void)
 		T(rows_are_sorted), T(hooks_answer), T(memory_is_shared), T(intx_is_a_level),
 		T(messages), T(dma_is_strict), T(timers_in_order), T(removed),
 		cmocka_unit_test(wrong_descriptions), cmocka_unit_test(stores),
-		cmocka_unit_test(no_kernel_bus),
+		cmocka_unit_test(no_kernel_bus), cmocka_unit_test(config_rows),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
