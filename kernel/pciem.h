@@ -195,7 +195,7 @@ void pciem_bar_copy(struct pciem_session *s, u32 bar, u64 offset, void *data, un
 int pciem_bar_mmap(struct pciem_session *s, struct vm_area_struct *vma, u32 bar, u64 offset);
 extern const struct file_operations pciem_bars_fops;	/* of the fd that REGISTER returns */
 
-/* ---- trap.c: ioremap, fault, answer ---------------------------------------------------- */
+/* ---- trap.c and mapping.c: ioremap, fault, answer ---------------------------------------- */
 
 int pciem_trap_init(void);		/* hooks; at module load */
 void pciem_trap_exit(void);

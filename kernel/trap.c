@@ -14,135 +14,16 @@
  * if the entry is one of those, it becomes trap_fault(), which runs in ordinary
  * exception context: where the interrupted code might sleep, so may the trap.
  */
-#include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/rculist.h>
-#include <linux/uaccess.h>
 
-#include <asm/tlbflush.h>
 #include <asm/trap_pf.h>
 
-#include "core/decode_x86.h"
-#include "core/emulate_x86.h"
-#include "pciem.h"
 #include "trap.h"
 
 static LIST_HEAD(sessions);		/* RCU; sessions on a bus */
 static DEFINE_SPINLOCK(sessions_lock);
 unsigned int pciem_trap_change;
-
-/* ---- mappings ------------------------------------------------------------------------ */
-
-/* Pages between what an entry says and what it stands for: one, or with SKEW_TWO two. */
-#define SKEW		1
-#define SKEW_TWO	_PAGE_SOFTW1
-
-/* The entry of an address that may be in a mapping of ours; false: it has none of 4 KiB. */
-static __always_inline bool entry_at(unsigned long va, pte_t *pte)
-{
-	unsigned int level;
-	pte_t *ptep;
-
-	if (va < VMALLOC_START || va >= VMALLOC_END)
-		return false;
-	ptep = lookup_address(va, &level);
-	if (!ptep || level != PG_LEVEL_4K)
-		return false;
-	*pte = pciem_ptep_get(ptep);
-	return true;
-}
-
-static __always_inline bool is_trapping(pte_t pte)
-{
-	return (pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE;
-}
-
-/* Is this address in a mapping of ours that is not present? Then *@phys is the bus address. */
-static __always_inline bool trapped_address(unsigned long va, u64 *phys)
-{
-	unsigned long pfn;
-	pte_t pte;
-
-	if (!entry_at(va, &pte) || !is_trapping(pte))
-		return false;
-	pfn = pte_pfn(pte) - SKEW - !!(pte_flags(pte) & SKEW_TWO);
-	*phys = ((u64)pfn << PAGE_SHIFT) | offset_in_page(va);
-	return true;
-}
-
-/* The entry at kernel address @va if it shows @page. Nobody frees the table while it does. */
-static pte_t *entry_of(unsigned long va, struct page *page)
-{
-	unsigned int level;
-	pte_t *ptep = va ? lookup_address(va, &level) : NULL;
-	pte_t pte;
-
-	if (!ptep || level != PG_LEVEL_4K)
-		return NULL;
-	pte = pciem_ptep_get(ptep);
-	return pte_flags(pte) & _PAGE_PRESENT && pte_pfn(pte) == page_to_pfn(page) ? ptep : NULL;
-}
-
-bool pciem_trap_mapped(struct page *page)
-{
-	return entry_of(page_private(page), page);
-}
-
-/* Unless it has changed: iounmap() takes no lock of ours. */
-static bool exchange_entry(pte_t *ptep, pte_t was, pte_t is)
-{
-	return cmpxchg(&ptep->pte, was.pte, is.pte) == was.pte;
-}
-
-/* A page of memory shows itself to the driver; from not present to present nothing needs to be
- * flushed. One kernel address a page is remembered, to take it back by: a second mapping of the
- * same page goes on trapping while the first is there.
- */
-static bool show_page(struct page *page, unsigned long va)
-{
-	unsigned long old = page_private(page);
-	unsigned int level;
-	pte_t *ptep, was;
-
-	va &= PAGE_MASK;
-	if (old != va) {
-		if (entry_of(old, page) ||
-		    cmpxchg(&page->private, old, va) != old)
-			return false;
-	}
-	ptep = lookup_address(va, &level);
-	if (!ptep || level != PG_LEVEL_4K)
-		return false;
-	was = pciem_ptep_get(ptep);
-	if (!is_trapping(was))		/* another CPU was first, or it is being unmapped */
-		return pte_flags(was) & _PAGE_PRESENT && pte_pfn(was) == page_to_pfn(page);
-	return exchange_entry(ptep, was, pfn_pte(page_to_pfn(page), PAGE_KERNEL));
-}
-
-static void flush_page(void *va)
-{
-	asm volatile("invlpg (%0)" : : "r" (va) : "memory");
-}
-
-void pciem_trap_again(struct pciem_session *s, u32 bar)
-{
-	unsigned long index, va;
-	struct page *page;
-
-	synchronize_rcu();	/* whoever decided to show a page before it was traced has done so */
-	xa_for_each(&s->bar[bar].pages, index, page) {
-		unsigned long pfn = (READ_ONCE(s->bar[bar].start) >> PAGE_SHIFT) + index + SKEW;
-		pte_t *ptep;
-
-		va = page_private(page);
-		ptep = entry_of(va, page);
-		if (!ptep || !exchange_entry(ptep, pfn_pte(page_to_pfn(page), PAGE_KERNEL),
-					     pfn_pte(pfn, __pgprot(_PAGE_PROTNONE))))
-			continue;
-		on_each_cpu(flush_page, (void *)va, 1);
-		cond_resched();
-	}
-}
 
 /* ---- whose address it is ----------------------------------------------------------------- */
 
@@ -269,7 +150,7 @@ static u64 access_one(struct trap *t, u64 offset, unsigned int size, u64 data, b
 	return pciem_compat_access(s, bar, offset, size, data, write);
 }
 
-static u64 access_phys(struct trap *t, u64 phys, unsigned int size, u64 data, bool write)
+u64 pciem_trap_access(struct trap *t, u64 phys, unsigned int size, u64 data, bool write)
 {
 	u64 v = 0, offset;
 	unsigned int i;
@@ -284,108 +165,9 @@ static u64 access_phys(struct trap *t, u64 phys, unsigned int size, u64 data, bo
 	if (likely(offset + size <= t->s->bar[t->bar].size))
 		return access_one(t, offset, size, data, write);
 	for (i = 0; i < size; i++)	/* over the BAR's end */
-		v |= (access_phys(t, phys + i, 1, data >> 8 * i & 0xff, write) & 0xff) <<
+		v |= (pciem_trap_access(t, phys + i, 1, data >> 8 * i & 0xff, write) & 0xff) <<
 		     8 * i;
 	return v;
-}
-
-/* ---- what the emulator asks for ------------------------------------------------------------------ */
-
-static bool trap_is_mmio(void *ctx, u64 addr)
-{
-	struct trap *t = ctx;
-	u64 phys;
-
-	if ((addr & PAGE_MASK) == t->va)
-		return true;
-	return trapped_address(addr, &phys);
-}
-
-static int trap_mmio(void *ctx, u64 addr, void *data, unsigned int size, bool write)
-{
-	struct trap *t = ctx;
-	u64 phys = t->phys + (addr & ~PAGE_MASK), v = 0;
-
-	if ((addr & PAGE_MASK) != t->va && !trapped_address(addr, &phys))
-		return -1;
-	if (write)
-		memcpy(&v, data, size);
-	v = access_phys(t, phys, size, v, write);
-	if (!write)
-		memcpy(data, &v, size);
-	return 0;
-}
-
-static int copy_kernel(void *data, unsigned long addr, unsigned int size, bool write)
-{
-	void *at = (void *)addr;
-
-	if (addr < PAGE_OFFSET)		/* what lies between user and kernel is nobody's */
-		return -1;
-	if (write) {
-		switch (size) {
-		case 1:
-			__put_kernel_nofault((u8 *)at, (u8 *)data, u8, fault);
-			return 0;
-		case 2:
-			__put_kernel_nofault((u16 *)at, (u16 *)data, u16, fault);
-			return 0;
-		case 4:
-			__put_kernel_nofault((u32 *)at, (u32 *)data, u32, fault);
-			return 0;
-		case 8:
-			__put_kernel_nofault((u64 *)at, (u64 *)data, u64, fault);
-			return 0;
-		}
-	} else {
-		switch (size) {
-		case 1:
-			__get_kernel_nofault((u8 *)data, (u8 *)at, u8, fault);
-			return 0;
-		case 2:
-			__get_kernel_nofault((u16 *)data, (u16 *)at, u16, fault);
-			return 0;
-		case 4:
-			__get_kernel_nofault((u32 *)data, (u32 *)at, u32, fault);
-			return 0;
-		case 8:
-			__get_kernel_nofault((u64 *)data, (u64 *)at, u64, fault);
-			return 0;
-		}
-	}
-	while (size--)		/* cut at a page's end: any number of bytes */
-		if (copy_kernel(data + size, addr + size, 1, write))
-			goto fault;
-	return 0;
-fault:
-	return -1;
-}
-
-/* The other side of a string instruction: kernel memory, or a user's, as in copy_to_user(). */
-static int trap_mem(void *ctx, u64 addr, void *data, unsigned int size, bool write)
-{
-	struct trap *t = ctx;
-	unsigned long left;
-
-	if (addr >= TASK_SIZE_MAX)
-		return copy_kernel(data, addr, size, write);
-	if (!t->may_sleep)
-		pagefault_disable();
-	left = write ? copy_to_user((void __user *)addr, data, size) :
-		       copy_from_user(data, (void __user *)addr, size);
-	if (!t->may_sleep)
-		pagefault_enable();
-	return left ? -1 : 0;
-}
-
-/* Would a store there succeed? What it clobbers is what the store is about to overwrite. */
-static int trap_probe(void *ctx, u64 addr, unsigned int size)
-{
-	u64 v;
-
-	if (trap_mem(ctx, addr, &v, size, false))
-		return -1;
-	return trap_mem(ctx, addr, &v, size, true);
 }
 
 /* ---- the fault --------------------------------------------------------------------------------------- */
@@ -399,58 +181,6 @@ static bool may_sleep(const struct pt_regs *regs)
 	       READ_ONCE(current->__state) == TASK_RUNNING;	/* no: wait_event(q, readl(r)) */
 }
 
-static void registers_in(struct mb_cpu *cpu, const struct pt_regs *r)
-{
-	*cpu = (struct mb_cpu) {
-		.gpr = { r->ax, r->cx, r->dx, r->bx, r->sp, r->bp, r->si, r->di,
-			 r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15 },
-		.rip = r->ip,
-		.rflags = r->flags,
-	};
-}
-
-static void registers_out(const struct mb_cpu *cpu, struct pt_regs *r)
-{
-	const u64 *g = cpu->gpr;
-
-	r->ax = g[0], r->cx = g[1], r->dx = g[2], r->bx = g[3];
-	r->sp = g[4], r->bp = g[5], r->si = g[6], r->di = g[7];
-	r->r8 = g[8], r->r9 = g[9], r->r10 = g[10], r->r11 = g[11];
-	r->r12 = g[12], r->r13 = g[13], r->r14 = g[14], r->r15 = g[15];
-	r->ip = cpu->rip;
-	r->flags = cpu->rflags;
-}
-
-static const struct mb_bus bus_template = {
-	.mmio = trap_mmio, .mem = trap_mem, .probe = trap_probe, .is_mmio = trap_is_mmio,
-	.max_count = 128,	/* then back to the instruction, where interrupts and others get in */
-};
-
-static void emulate(struct trap *t, struct pt_regs *regs, const struct mb_insn *insn)
-{
-	struct mb_bus bus = bus_template;
-	struct mb_cpu cpu;
-
-	bus.ctx = t;
-	registers_in(&cpu, regs);
-	switch (mb_emulate(insn, &cpu, &bus)) {
-	case MB_EMU_DONE:
-	case MB_EMU_AGAIN:
-		registers_out(&cpu, regs);
-		return;
-	case MB_EMU_REFUSED:
-		pciem_trap_refused(t, regs, insn->len);
-		regs->ip += insn->len;
-		return;
-	case MB_EMU_ABORTED:	/* not ours any more: look again */
-		registers_out(&cpu, regs);
-		return;
-	default:	/* the fault of a memory operand: once more, for the kernel to answer */
-		registers_out(&cpu, regs);
-		pciem_trap_pass(regs);
-	}
-}
-
 /* A page of memory that was not shown yet? Interrupts are off. */
 static bool show(struct trap *t, unsigned long address)
 {
@@ -459,7 +189,7 @@ static bool show(struct trap *t, unsigned long address)
 	if (t->s && !READ_ONCE(t->s->dead) && pciem_decodes(t->s))
 		page = pciem_bar_direct(t->s, t->bar, (t->phys | offset_in_page(address)) - t->start,
 					GFP_ATOMIC);
-	return page && show_page(page, address);
+	return page && pciem_show_page(page, address);
 }
 
 /* @cached: the instruction, if fast.c knows it */
@@ -487,10 +217,10 @@ static noinline void trap_slow(struct pt_regs *regs, unsigned long address, u64 
 	if (irqs)
 		local_irq_enable();
 	if (cached)
-		pciem_move_done(&m, regs, access_phys(&t, phys, m.size, pciem_move_data(&m, regs),
+		pciem_move_done(&m, regs, pciem_trap_access(&t, phys, m.size, pciem_move_data(&m, regs),
 						      m.write));
 	else
-		emulate(&t, regs, &insn);
+		pciem_emulate(&t, regs, &insn);
 	if (irqs)
 		local_irq_disable();
 out:
@@ -522,7 +252,7 @@ static bool notrace is_present_by_now(unsigned long error_code, unsigned long va
 {
 	pte_t pte;
 
-	return !(error_code & X86_PF_PROT) && entry_at(va, &pte) &&
+	return !(error_code & X86_PF_PROT) && pciem_entry_at(va, &pte) &&
 	       pte_flags(pte) & _PAGE_PRESENT;
 }
 
@@ -535,7 +265,7 @@ static void notrace fault_hook(unsigned long ip, unsigned long parent, struct ft
 
 	if (user_mode(regs))
 		return;
-	if (!trapped_address(r->dx, &phys)) {
+	if (!pciem_trapped_address(r->dx, &phys)) {
 		if (is_present_by_now(r->si, r->dx))
 			r->ip = (unsigned long)fault_again;
 		return;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * trap.h: what trap.c, fast.c and refuse.c share: the fault on its way to an answer.
+ * trap.h: what trap.c, mapping.c, fast.c, emulate.c and refuse.c share: the fault
+ * on its way to an answer.
  *
  * Try it:  tools/lab -- tests/vm/trap.t
  */
 #ifndef PCIEM_TRAP_H
 #define PCIEM_TRAP_H
 
+#include <linux/pgtable.h>
 #include <linux/ptrace.h>
 
 #include "core/decode_x86.h"
@@ -56,7 +58,56 @@ u64 pciem_move_data(const struct pciem_move *m, struct pt_regs *regs);	/* what i
 /* What it leaves behind: what it read, and the next instruction. */
 void pciem_move_done(const struct pciem_move *m, struct pt_regs *regs, u64 data);
 
+/* mapping.c */
+
+/* Pages between what an entry says and what it stands for: one, or with SKEW_TWO two. */
+#define SKEW		1
+#define SKEW_TWO	_PAGE_SOFTW1
+
+/* The entry of an address that may be in a mapping of ours; false: it has none of 4 KiB. */
+static __always_inline bool pciem_entry_at(unsigned long va, pte_t *pte)
+{
+	unsigned int level;
+	pte_t *ptep;
+
+	if (va < VMALLOC_START || va >= VMALLOC_END)
+		return false;
+	ptep = lookup_address(va, &level);
+	if (!ptep || level != PG_LEVEL_4K)
+		return false;
+	*pte = pciem_ptep_get(ptep);
+	return true;
+}
+
+static __always_inline bool pciem_entry_traps(pte_t pte)
+{
+	return (pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE;
+}
+
+/* Is this address in a mapping of ours that is not present? Then *@phys is the bus address. */
+static __always_inline bool pciem_trapped_address(unsigned long va, u64 *phys)
+{
+	unsigned long pfn;
+	pte_t pte;
+
+	if (!pciem_entry_at(va, &pte) || !pciem_entry_traps(pte))
+		return false;
+	pfn = pte_pfn(pte) - SKEW - !!(pte_flags(pte) & SKEW_TWO);
+	*phys = ((u64)pfn << PAGE_SHIFT) | offset_in_page(va);
+	return true;
+}
+
+/* Shows a page of memory at a kernel address whose entry traps. False: it goes on trapping. */
+bool pciem_show_page(struct page *page, unsigned long va);
+
+/* emulate.c; interrupts as the interrupted code had them. */
+
+void pciem_emulate(struct trap *t, struct pt_regs *regs, const struct mb_insn *insn);
+
 /* trap.c */
+
+/* One access at a bus address, 1 to 8 bytes: what it reads, or 0. */
+u64 pciem_trap_access(struct trap *t, u64 phys, unsigned int size, u64 data, bool write);
 
 extern unsigned int pciem_trap_change;	/* another number whenever the list of sessions changes */
 /* Whose it is; interrupts off, which keeps the session. NULL: nobody's. */

@@ -16,7 +16,7 @@
 #include "modules/traptest.h"
 #include "tap.h"
 
-/* BAR 0: 64 KiB of registers, ram and nothing. BAR 2: 1 MiB of ram. BAR 4: 16 bytes, one register. */
+/* BAR 0: 64 KiB of registers, ram and nothing. BAR 2: 4 MiB of ram. BAR 4: 16 bytes, one register. */
 enum {
 	R_ID = 0x00,		/* ro 0x1dea1dea */
 	R_SCRATCH = 0x04,	/* rw */
@@ -38,7 +38,7 @@ enum {
 	RAM_PAGES = 0x4000,	/* 16 KiB of ram: mapped */
 	HOLE = 0xf000,		/* nothing */
 	BAR0_SIZE = 0x10000,
-	BAR2_SIZE = 0x100000,
+	BAR2_SIZE = 0x400000,
 	BAR4_SIZE = 0x10,
 };
 

@@ -304,6 +304,8 @@ static void mapped(void)
 	is(*(uint32_t *)(dev.ram + 0x10), 0x600d, "the host sees what the driver stores");
 	*(uint32_t *)(dev.ram + 0x14) = 0xdeed;
 	is(rd(0, 2, 0x14, 4), 0xdeed, "the driver sees what the host stores");
+	wr(0, 2, 0x300000, 8, 0x0123456789abcdefull);
+	is(*(uint64_t *)(dev.ram + 0x300000), 0x0123456789abcdefll, "and so far beyond 2 MiB");
 	before = dev_stats();
 	order((struct traptest) { .op = TT_REPEAT, .bar = 2, .offset = 0x14, .size = 4,
 				  .count = 100000 });
