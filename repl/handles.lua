@@ -274,6 +274,67 @@ end
 
 register_type = ffi.metatype(ffi.typeof "struct { int32_t mb_slot; }", register_meta)
 
+-- ---- groups: edu.chan[1].len --------------------------------------------------------------------
+
+local GROUP = {}         -- private, so that any member's name works
+local group_meta = {}
+
+local function group_members(dev, name)
+  local members = {}
+  for _, reg in ipairs(dev.registers) do
+    if reg.group == name then members[#members + 1] = reg end
+  end
+  return members
+end
+
+local function group_handle(dev, name, index)
+  return setmetatable({ [GROUP] = { dev = dev.name, name = name, index = index } }, group_meta)
+end
+
+local function member(handle, key)
+  local at = rawget(handle, GROUP)
+  local dev = M.device(at.dev)
+  local names = {}
+  for _, reg in ipairs(group_members(dev, at.name)) do
+    if reg.member == key then
+      if M.is_array(reg) and not at.index then
+        fail("%s.%s is an array of groups: say which, %s.%s[0].%s", at.dev, at.name, at.dev, at.name, key)
+      end
+      return make(at.dev, reg.name, at.index)
+    end
+    names[#names + 1] = reg.member
+  end
+  fail("%s.%s has no register '%s'%s", at.dev, at.name, tostring(key), M.hint(tostring(key), names,
+    "; its registers: " .. table.concat(names, ", ")))
+end
+
+function group_meta.__index(handle, key)
+  if type(key) ~= "number" then return member(handle, key) end
+  local at = rawget(handle, GROUP)
+  local dev = M.device(at.dev)
+  local first = group_members(dev, at.name)[1]
+  if at.index or not first.count then fail("%s.%s is not an array of groups", at.dev, at.name) end
+  if key ~= math.floor(key) or key < 0 or key >= first.count then
+    fail("%s.%s[%s] does not exist: there are 0 to %d", at.dev, at.name, tostring(key), first.count - 1)
+  end
+  return group_handle(dev, at.name, key)
+end
+
+function group_meta.__newindex(handle, key, value)
+  local dev, reg, full, index = open(member(handle, key))
+  poke(dev, reg, index, fits(value, reg.width, full))
+end
+
+function group_meta.__tostring(handle)
+  local at, names = rawget(handle, GROUP), {}
+  local members = group_members(M.device(at.dev), at.name)
+  for i, reg in ipairs(members) do names[i] = reg.member end
+  return string.format("%s.%s%s: %s", at.dev, at.name, at.index and "[" .. at.index .. "]" or
+    members[1].count and string.format("[0..%d]", members[1].count - 1) or "", table.concat(names, ", "))
+end
+
+-- ---- devices ----------------------------------------------------------------------------------------
+
 local device_meta = {}
 
 -- The one key of a device handle is private to this file, so that any register name works.
@@ -281,6 +342,7 @@ local NAME = {}
 
 function device_meta.__index(handle, key)
   local dev = M.device(rawget(handle, NAME))
+  if not M.register_row(dev, key) and #group_members(dev, key) > 0 then return group_handle(dev, key) end
   need_register(dev, key)
   return make(dev.name, key)
 end

@@ -388,6 +388,45 @@ describe("arrays of registers", function()
   end)
 end)
 
+describe("groups and configuration space", function()
+  it("are at the prompt what they are in code", function()
+    local path = os.tmpname()
+    local f = assert(io.open(path, "w"))
+    f:write [[device "g" { id = "1234:0001" }
+      config { setup = { 0x60, { on = rw(0) }, width = 16 } }
+      bar(0, 4096) {
+        ch  = group(0x100, { 4, stride = 0x20 }) { ctrl = { 0, { irq = rw(2) } }, len = { 4, rw, 7 } },
+        one = group(0x200) { a = { 0, rw } },
+      }]]
+    f:close()
+    local dev = load_device(path)
+    os.remove(path)
+    local type_line = new_prompt(100)
+    for _, case in ipairs {
+      { "g.ch[1].len = 5", "" }, { "g.ch[1].len.value", "0x5 (5)" }, { "g.ch[2].len + 1", "0x8 (8)" },
+      { "g.ch[2].ctrl.irq = 1", "" }, { "g.ch[2].ctrl:read()", "0x4 (4)" },
+      { "g.one.a:write(9)", "" }, { "g.one.a == 9", "true" },
+      { "g.ch", "g.ch[0..3]: ctrl, len" }, { "g.ch[3]", "g.ch[3]: ctrl, len" },
+      { "g.setup.on = 1", "" }, { "g.setup:read()", "0x1 (1)" },
+      { "g.setup", "g.setup = 0x0001 (1)   configuration space + 0x60, 16 bits, rw\n  on  [0]  rw  0x1 (1)" },
+    } do
+      local out, err = type_line(case[1])
+      assert.equal("", err, case[1])
+      assert.equal(case[2], out)
+    end
+    for line, want in pairs {
+      ["g.ch[4]"] = "g.ch[4] does not exist: there are 0 to 3",
+      ["g.ch[0].lne"] = "g.ch has no register 'lne'; did you mean 'len'?",
+      ["g.ch.len"] = "g.ch is an array of groups: say which, g.ch[0].len",
+      ["g.one[0]"] = "g.one is not an array of groups",
+    } do
+      assert.is_truthy(select(2, type_line(line)):find(want, 1, true), line)
+    end
+    assert.equals(5, dev:peek "ch[1].len")
+    dev:free()
+  end)
+end)
+
 describe("the table of commands", function()
   it("has a doc and an example for every word", function()
     assert.is_true(#commands.list > 6)

@@ -188,6 +188,7 @@ local function public_register(reg)
     name = reg.name, bar = reg.bar.n, place = reg.bar.title, offset = reg.offset, width = reg.width, doc = reg.doc,
     access = reg.doorbell and "wo" or reg.access, alias = reg.alias, reset = numbers.shrink(reg.reset, reg.width),
     count = reg.is_array and reg.count or nil, stride = reg.is_array and reg.stride or nil,
+    group = reg.group and reg.group.name, member = reg.member,
     sizes = reg.sizes, lock = reg.lock, vector = reg.vector, enable = reg.enable, exclude = reg.exclude,
     has_read = reg.read ~= nil, has_write = reg.write ~= nil, is_doorbell = reg.doorbell ~= nil,
     file = reg.file, line = reg.line, fields = {},
