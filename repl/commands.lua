@@ -8,6 +8,7 @@
 --
 -- Try it:  make && echo help | ./moonbar run lua/devices/edu.lua
 
+local language = require "moonbar.help"
 local handles = require "repl.handles"
 local irq = require "repl.irq"
 local show = require "repl.show"
@@ -200,7 +201,7 @@ end
 
 add {
   name = "help", args = "[NAME]", example = "help regs",
-  doc = "This list, or what NAME is: a command, a device, DEVICE.REGISTER[.FIELD].",
+  doc = "This list, or what NAME is: a command, a word of the language, a device, DEVICE.REGISTER[.FIELD].",
   run = function(prompt, topic)
     if topic == nil then return help_all(prompt) end
     if type(topic) ~= "string" then
@@ -215,7 +216,14 @@ add {
     end
     local dev, reg, field = handles.lookup(topic)
     if dev then return help_register(prompt, dev, reg, field) end
+    local form, sentence = language.of(topic)
+    if form then
+      prompt:print(form)
+      prompt:print("  " .. sentence)
+      return prompt:print "  docs/author.md has the rest."
+    end
     local names = prompt:device_names()
+    for _, word in ipairs(language.names()) do names[#names + 1] = word end
     for name in pairs(by_name) do names[#names + 1] = name end
     fail("there is no help on '%s'%s", topic,
       handles.hint(topic, names, "; `help` alone lists what there is"))

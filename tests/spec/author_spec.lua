@@ -138,6 +138,22 @@ describe("docs/author.md", function()
   mentions("method of memory", { "at", "u8", "u16", "u32", "u64", "fill", "string", "set", "ptr", "len", "flush",
     "discard", "span", "size" })
 
+  it("is what `help WORD` points to: each has a line for every word of its own", function()
+    local help = require "moonbar.help"
+    local missing = {}
+    for _, list in ipairs { own, keys(rows.options) } do
+      for _, word in ipairs(list) do
+        local plain = words.units[word] or words.bits[word] or word == "dev" or word == "require"
+        if not plain and not help.of(word) then missing[#missing + 1] = word end
+      end
+    end
+    assert.same({}, missing)
+    for _, word in ipairs(help.names()) do
+      local form, sentence = help.of(word)
+      assert.is_true(#form > 0 and sentence:find("%.$") ~= nil, word)
+    end
+  end)
+
   after_each(function() if not loaded then support.free_all() end end)
   teardown(support.free_all)
 end)
