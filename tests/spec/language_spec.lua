@@ -299,11 +299,13 @@ describe("hooks", function()
 
   it("are told on the author's line, whatever part of the library finds it", function()
     local cases = { "dev.f.x = 'w'", "dev.f.y = 1", "dev.f = { x = {} }", "dev.c = 4", "dev.ar[2] = 4", "dev.ar = 4",
-      "dma_read(0, 5)", "dma_list():read(0, 5)", "raise 'a.b'", "raise(99)", "level(77, true)", "after(1, 'no')",
+      "dma_read(0, 5)", "dma_list():read(0, 5)", "raise 'a.b'", "raise(99)", "raise 'st'",
+      "level(0, 1)", "level(77, true)", "after(1, 'no')",
       "buffer(4):u32(2)", "buffer(4):at(5)", "local x = dev.no", "cancel()", "local x = access.size" }
     for _, case in ipairs(cases) do
       local dev, t = device("f = { 4, { x = rw(3, 0, { [0] = 'u', 'v' }) } }, c = { 8, const, 3 }, "
-        .. "ar = { 0x10, rw, array = {2} },\nh = { 0, rw, write = function(dev, v, access)\n" .. case .. "\nend },")
+        .. "ar = { 0x10, rw, array = {2} }, st = { 0x30, { x = ro(0) }, vector = 0 },"
+        .. "\nh = { 0, rw, write = function(dev, v, access)\n" .. case .. "\nend },")
       t.h = 1
       local said = support.take_said()
       assert.matches("^t: .*h, write hook: .*/[%w_]+:6", said, case .. "\n" .. said)

@@ -21,7 +21,11 @@ local function find_cause(ctx, path)
       status.name)
   end
   if reg.is_array and not element then
-    blame("raise %q: %s is an array; right would be %s[0]", path, reg.name, reg.name)
+    blame("raise %q: %s is an array; right would be %s", path, reg.name, map.element_name(reg, 0))
+  end
+  if status.fields and not field then
+    local first = status.fields[1] and "." .. status.fields[1].name or ""
+    blame("raise %q: which cause? Right would be raise %q", path, path .. first)
   end
   return { row = status.rows[element or 0], mask = field and field.mask or status.exists }
 end
