@@ -10,6 +10,7 @@ local env_of = require "moonbar.env"
 local errors = require "moonbar.errors"
 local habits = require "moonbar.habits"
 local hooks = require "moonbar.hooks"
+local layout = require "moonbar.layout"
 local lib = require "moonbar.lib"
 local map = require "moonbar.map"
 local memory = require "moonbar.memory"
@@ -91,7 +92,7 @@ local function finish(def, given)
   finish_rams(def)
   caps.finish(def)
   map.resolve(def)
-  map.layout(def, def.vendor and caps.owners(def))
+  layout.run(def, def.vendor and caps.owners(def))
   options.check_unknown(def, given)
   table.sort(def.regs, function(a, b)
     if a.bar.n ~= b.bar.n then return a.bar.n < b.bar.n end
