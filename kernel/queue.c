@@ -228,7 +228,8 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 		pciem_count(s, local);
 		if (unlikely(!wait_handled(s, may_sleep))) {
 			req = (struct pciem_request) { .type = PCIEM_REQ_READ, .bar = bar,
-						       .size = size, .offset = offset };
+						       .size = size, .offset = offset,
+						       .row = mb_regs_find(&s->regs, bar, offset) };
 			give_up(s, &req);
 			return ~0ull;
 		}
