@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The endpoint of the kernel's PCI test function, driven as pci_endpoint_test.c drives it.
 --
--- Try it:  tests/spec/run --pattern=endpoint_test_spec
+-- Try it:  tests/spec/run tests/spec/endpoint_test_spec.lua
 local bit = require "bit"
 local support = dofile "tests/spec/support.lua"
 local mb = support.mb

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The XR17V35x UARTs, driven as 8250 drivers do: divisor, FIFOs, interrupts, modem lines.
 --
--- Try it:  tests/spec/run --pattern=exar_spec
+-- Try it:  tests/spec/run tests/spec/exar_spec.lua
 local support = dofile "tests/spec/support.lua"
 local mb = support.mb
 local us, ms = mb.units.us, mb.units.ms

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The 6300ESB watchdog, driven as Linux's i6300esb drives it, and as it does not.
 --
--- Try it:  tests/spec/run --pattern=i6300esb_spec
+-- Try it:  tests/spec/run tests/spec/i6300esb_spec.lua
 local support = dofile "tests/spec/support.lua"
 local mb = support.mb
 local ms, s = mb.units.ms, mb.units.s

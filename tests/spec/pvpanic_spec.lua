@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The panic device: what is on offer, what it is told.
 --
--- Try it:  tests/spec/run --pattern=pvpanic_spec
+-- Try it:  tests/spec/run tests/spec/pvpanic_spec.lua
 local support = dofile "tests/spec/support.lua"
 local mb = support.mb
 

@@ -3,7 +3,7 @@
 -- exar/uart.lua: what a channel does: FIFOs, the shift register and its time, modem lines, causes of interrupts.
 -- Pending characters are data in `state`, so that a reload finds them.
 --
--- Try it:  tests/spec/run --pattern=exar_spec
+-- Try it:  tests/spec/run tests/spec/exar_spec.lua
 local CLOCK, DEPTH, BURST = 125e6, 256, 16      -- Hz; bytes; characters that one event moves
 
 -- Trigger levels of tables A to C by the bits of FCR; D is TXTRG and RXTRG
