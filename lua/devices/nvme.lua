@@ -91,10 +91,11 @@ local function enable(cc)
   if cc.css ~= 0 or cc.mps > 4 or cc.ams ~= 0 then
     return ctl.fatal("CC asks for a command set, a page size or an arbitration that CAP does not offer")
   end
-  local aqa, asq, acq = dev.aqa, tonumber(dev.asq), tonumber(dev.acq)
+  local aqa, asq, acq = dev.aqa, dev.asq, dev.acq
   ctl.page, ctl.irq = 2 ^ (12 + cc.mps), irq_mode()
+  queue.prp.set_page(12 + cc.mps)
   if aqa.asqs == 0 or aqa.acqs == 0 then return ctl.fatal("AQA gives an admin queue one entry; two are the least") end
-  if asq % ctl.page ~= 0 or acq % ctl.page ~= 0 then return ctl.fatal("ASQ or ACQ is not at a page's begin") end
+  if band(bor(asq, acq), ctl.page - 1ULL) ~= 0 then return ctl.fatal("ASQ or ACQ is not at a page's begin") end
   queue.add_cq(0, acq, aqa.acqs + 1, 0, true)
   queue.add_sq(0, asq, aqa.asqs + 1, queue.cq[0], ctl.admin, 1)
   ctl.memory.unclean = 1

@@ -5,9 +5,11 @@
 --
 -- Try it, in a guest:  nvme get-feature /dev/nvme0 -f 2 -H
 
+local bit = require "bit"
 local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
+local band, bor, bnot, lshift, rshift = bit.band, bit.bor, bit.bnot, bit.lshift, bit.rshift
 
 return function(ctl, queue)
   local feature = {}

@@ -6,9 +6,11 @@
 --
 -- Try it, at the prompt of a running device:  after(0, "temperature", 360)
 
+local bit = require "bit"
 local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
+local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
 
 local ERRORS = 64                       -- entries of the error log
 local PAGE = 4096                       -- the largest log page
@@ -49,11 +51,11 @@ return function(ctl, queue)
     end
   end
 
-  -- Command c of sq fails with what slot s says: log it, and say in the status that it is logged.
-  function health.failed(sq, c, s)
+  -- Command c of a submission queue fails with what slot s says: log it, and say in the status that it is logged.
+  function health.failed(sq_id, c, s)
     if s.status ~= S.transfer_error then s.status = bor(s.status, types.DO_NOT_RETRY) end
     s.status = bor(s.status, types.MORE)
-    record(sq.id, c.cid, s.status, c)
+    record(sq_id, c.cid, s.status, c)
   end
 
   -- ---- asynchronous events ----------------------------------------------------------------

@@ -5,9 +5,11 @@
 --
 -- Try it, in a guest:  nvme id-ctrl /dev/nvme0 -H
 
+local bit = require "bit"
 local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
+local band, bor, bxor, rshift = bit.band, bit.bor, bit.bxor, bit.rshift
 
 local function text(field, s)
   local size = ffi.sizeof(field)

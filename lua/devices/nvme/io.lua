@@ -6,9 +6,11 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
+local bit = require "bit"
 local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
+local band = bit.band
 
 ffi.cdef "int memcmp(const void *, const void *, size_t);"
 

@@ -10,17 +10,19 @@
 --
 -- Try it:  busted tests/spec/nvme_spec.lua
 
+local bit = require "bit"
 local types = require "nvme.types"
 local new_prp = require "nvme.prp"
 local S = types.status
+local band, bnot, lshift = bit.band, bit.bnot, bit.lshift
 
 local BATCH = 64        -- commands carried out together, at most
 
 return function(ctl)
   local queue = { HOLD = -1, sq = {}, cq = {} }
   local sqes, cqes = types.sqe_array(BATCH), types.cqe_array(BATCH)
-  local prp = new_prp(ctl, sqes, BATCH)
-  local slots, list = prp.slots, prp.list
+  local prp = new_prp(sqes, BATCH)
+  local slots, list, state = prp.slots, prp.list, prp.state
   queue.prp, queue.slots = prp, slots
 
   -- ---- interrupts -----------------------------------------------------------------
@@ -32,7 +34,7 @@ return function(ctl)
   local function pending(vector)
     for id = 0, ctl.queues do
       local cq = queue.cq[id]
-      if cq and cq.vector == vector and cq.interrupts and cq.head ~= cq.tail then return true end
+      if cq and cq.ring.vector == vector and cq.interrupts and cq.ring.head ~= cq.ring.tail then return true end
     end
     return false
   end
@@ -57,52 +59,68 @@ return function(ctl)
 
   -- ---- completions ------------------------------------------------------------------
 
-  -- Completions of slots 0 .. n-1 go behind what is on the list, then the vector.
-  local function write_completions(sq, n)
-    local cq = sq.cq
-    local tail, phase = cq.tail, cq.phase
-    for i = 0, n - 1 do
-      local e, s = cqes[i], slots[i]
-      e.result, e.sq_head, e.sq_id, e.cid = s.result, sq.head, sq.id, sqes[i].cid
-      e.status = s.status * 2 + phase
-      tail = tail + 1
-      if tail == cq.size then tail, phase = 0, 1 - phase end
-    end
-    local first = math.min(n, cq.size - cq.tail)
-    list:write(cq.base + cq.tail * 16, cqes, first * 16)
-    if n > first then list:write(cq.base, cqes + first, (n - first) * 16) end
+  -- Completion of slot i, which is number i behind the queue's tail.
+  local function write_completion(sq, ring, i)
+    local e, s, at = cqes[i], slots[i], ring.tail + i
+    e.result, e.sq_head, e.sq_id, e.cid = s.result, sq.ring.head, sq.ring.id, sqes[i].cid
+    e.status = s.status * 2 + (at < ring.size and ring.phase or 1 - ring.phase)
+  end
+
+  -- n completions go behind what is on the list, then the vector.
+  local function send(cq, ring, n)
+    local first = math.min(n, ring.size - ring.tail)
+    list:write(ring.base + ring.tail * 16, cqes, first * 16)
+    if n > first then list:write(ring.base, cqes + first, (n - first) * 16) end
     local done
-    if cq.interrupts and ctl.irq ~= "intx" and not masked(cq.vector) then
-      done = list:go(cq.vector)
+    if cq.interrupts and ctl.irq ~= "intx" and not masked(ring.vector) then
+      done = list:go(ring.vector)
     else
       done = list:go()
     end
     if not done then return false end
-    cq.tail, cq.phase = tail, phase
-    if ctl.irq == "intx" then follow(cq.vector) end
+    ring.tail = ring.tail + n
+    if ring.tail >= ring.size then ring.tail, ring.phase = ring.tail - ring.size, 1 - ring.phase end
+    if ctl.irq == "intx" then follow(ring.vector) end
     return true
   end
 
+  local function write_completions(sq, n)
+    local ring = sq.cq.ring
+    if n == 1 then
+      write_completion(sq, ring, 0)
+    else
+      for i = 0, n - 1 do write_completion(sq, ring, i) end
+    end
+    return send(sq.cq, ring, n)
+  end
+
+  -- Commands that failed since they were begun.
   local function note_failures(sq, n)
     for i = 0, n - 1 do
       local s = slots[i]
-      if s.status ~= 0 and band(s.status, types.MORE) == 0 then ctl.health.failed(sq, sqes[i], s) end
+      if s.status ~= 0 and band(s.status, types.MORE) == 0 then ctl.health.failed(sq.ring.id, sqes[i], s) end
     end
+    state.bad = 0
   end
 
   local function complete(sq, n)
     local whole = prp.gather(n)
-    note_failures(sq, n)
+    if state.bad > 0 then note_failures(sq, n) end
     if whole and write_completions(sq, n) then return end
     prp.one_by_one(n)                   -- only the commands at fault fail
     note_failures(sq, n)
     if not write_completions(sq, n) then ctl.fatal("a completion cannot be written") end
   end
 
+  -- How many completions a queue has room for.
+  local function room(ring)
+    local n = ring.head - ring.tail - 1
+    return n < 0 and n + ring.size or n
+  end
+
   -- Completes a held command, outside a batch. False if its completion queue is full.
   function queue.complete_held(sq, cid, status, result)
-    local cq = sq.cq
-    if (cq.tail + 1) % cq.size == cq.head then return false end
+    if room(sq.cq.ring) == 0 then return false end
     local s = slots[0]
     s.status, s.result, s.len, sqes[0].cid = status, result, 0, cid
     list:clear()
@@ -112,42 +130,58 @@ return function(ctl)
 
   -- ---- submissions ----------------------------------------------------------------------
 
-  local function fetch(sq, n)
-    local first = math.min(n, sq.size - sq.head)
+  local function fetch(ring, n)
+    local first = math.min(n, ring.size - ring.head)
     list:clear()
-    list:read(sq.base + sq.head * 64, sqes, first * 64)
-    if n > first then list:read(sq.base, sqes + first, (n - first) * 64) end
-    return list:go()
+    list:read(ring.base + ring.head * 64, sqes, first * 64)
+    if n > first then list:read(ring.base, sqes + first, (n - first) * 64) end
+    if not list:go() then return false end
+    ring.head = ring.head + n
+    if ring.head >= ring.size then ring.head = ring.head - ring.size end
+    prp.begin()
+    return true
+  end
+
+  local function run(sq, c, i)
+    if band(c.flags, 0xc3) ~= 0 then return S.invalid_field end         -- fused, or an SGL
+    local command = sq.commands[c.opcode]
+    if not command then return S.invalid_opcode end
+    return command(i, c, sq)
   end
 
   local function begin(sq, i)
     local c, s = sqes[i], slots[i]
     s.len, s.entries, s.have, s.status, s.result = 0, 0, 0, 0, 0
-    if band(c.flags, 0xc3) ~= 0 then return S.invalid_field end    -- fused, or an SGL
-    local run = sq.commands[c.opcode]
-    if not run then return S.invalid_opcode end
-    return run(i, c, sq)
+    local status = run(sq, c, i)
+    if status > 0 then
+      s.status, s.len = status, 0
+      ctl.health.failed(sq.ring.id, c, s)
+    end
+    return status
+  end
+
+  -- Commands that wait in sq, that its completion queue has room for, and that go together.
+  local function next_batch(sq, ring, cq)
+    local waiting = ring.tail - ring.head
+    if waiting < 0 then waiting = waiting + ring.size end
+    local space = room(cq.ring)
+    cq.full = waiting > 0 and space == 0
+    return math.min(waiting, space, sq.batch)
   end
 
   -- Carries out what waits in sq, until it is empty or its completion queue full.
   local function serve(sq)
-    local cq = sq.cq
-    while ctl.ready do
-      local waiting = (sq.tail - sq.head) % sq.size
-      local room = (cq.head - cq.tail - 1) % cq.size
-      local n = math.min(waiting, room, sq.batch)
-      cq.full = waiting > 0 and room == 0
-      if n == 0 then break end
-      if not fetch(sq, n) then return ctl.fatal("a submission queue cannot be read") end
-      sq.head = (sq.head + n) % sq.size
-      local status = 0
-      for i = 0, n - 1 do
-        status = begin(sq, i)
-        if status > 0 then slots[i].status, slots[i].len = status, 0 end
-      end
-      if status ~= queue.HOLD then complete(sq, n) end     -- only the admin queue holds, one at a time
+    local ring = sq.ring
+    local n = next_batch(sq, ring, sq.cq)
+    if n == 0 or not ctl.ready then return end
+    if not fetch(ring, n) then return ctl.fatal("a submission queue cannot be read") end
+    if n == 1 then
+      if begin(sq, 0) ~= queue.HOLD then complete(sq, 1) end
+    else
+      for i = 0, n - 1 do begin(sq, i) end              -- none holds: the admin queue's batch is 1
+      complete(sq, n)
     end
-    if ctl.health.waiting then ctl.health.report() end
+    return serve(sq)
   end
 
   -- ---- doorbells (§3.1.16, §3.1.17) ---------------------------------------------------------
@@ -155,42 +189,54 @@ return function(ctl)
   function queue.ring_sq(id, tail)
     local sq = queue.sq[id]
     if not sq then return ctl.health.bad_doorbell(0, "submission queue %d does not exist", id) end
-    if tail >= sq.size then
-      return ctl.health.bad_doorbell(1, "tail %d of submission queue %d, which has %d entries", tail, id, sq.size)
+    if tail >= sq.ring.size then
+      return ctl.health.bad_doorbell(1, "tail %d of submission queue %d, which has %d entries", tail, id, sq.ring.size)
     end
-    sq.tail = tail
+    sq.ring.tail = tail
     serve(sq)
+    if ctl.health.waiting then ctl.health.report() end
+  end
+
+  -- The completion queue has room again: whoever waited for it goes on.
+  local function resume(cq)
+    for id = 0, ctl.queues do
+      local sq = queue.sq[id]
+      if sq and sq.cq == cq then serve(sq) end
+    end
+  end
+
+  -- Is head where the driver can be: between where it was and the tail?
+  local function plausible(ring, head)
+    if head >= ring.size then return false end
+    local taken, there = head - ring.head, ring.tail - ring.head
+    if taken < 0 then taken = taken + ring.size end
+    if there < 0 then there = there + ring.size end
+    return taken <= there
   end
 
   function queue.ring_cq(id, head)
     local cq = queue.cq[id]
     if not cq then return ctl.health.bad_doorbell(0, "completion queue %d does not exist", id) end
-    if head >= cq.size or (head - cq.head) % cq.size > (cq.tail - cq.head) % cq.size then
+    if not plausible(cq.ring, head) then
       return ctl.health.bad_doorbell(1, "head %d of completion queue %d, which is past its last entry", head, id)
     end
-    cq.head = head
-    if ctl.irq == "intx" then follow(cq.vector) end
-    if id == 0 then ctl.health.report() end
-    if cq.full then
-      for sq_id = 0, ctl.queues do
-        local sq = queue.sq[sq_id]
-        if sq and sq.cq == cq then serve(sq) end
-      end
-    end
+    cq.ring.head = head
+    if ctl.irq == "intx" then follow(cq.ring.vector) end
+    if cq.full then resume(cq) end
+    if id == 0 or ctl.health.waiting then ctl.health.report() end
   end
 
   -- ---- creating and deleting (§5.3 to §5.6) ---------------------------------------------------
 
   -- The caller has checked everything. base: bus address; size: entries.
   function queue.add_cq(id, base, size, vector, interrupts)
-    queue.cq[id] = { id = id, base = base, size = size, vector = vector, interrupts = interrupts,
-                     head = 0, tail = 0, phase = 1, full = false, users = 0 }
+    queue.cq[id] = { ring = types.ring(base, id, size, 0, 0, 1, vector), interrupts = interrupts,
+                     full = false, users = 0 }
   end
 
   -- commands: its command set; batch: commands carried out together.
   function queue.add_sq(id, base, size, cq, commands, batch)
-    queue.sq[id] = { id = id, base = base, size = size, cq = cq, commands = commands,
-                     batch = batch or BATCH, head = 0, tail = 0 }
+    queue.sq[id] = { ring = types.ring(base, id, size), cq = cq, commands = commands, batch = batch or BATCH }
     cq.users = cq.users + 1
   end
 
@@ -201,7 +247,7 @@ return function(ctl)
   end
 
   function queue.remove_cq(id)
-    local vector = queue.cq[id].vector
+    local vector = queue.cq[id].ring.vector
     queue.cq[id] = nil
     follow(vector)
   end

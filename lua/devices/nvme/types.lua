@@ -16,10 +16,11 @@ local function declare(name, size, text)
   assert(ffi.sizeof(types[name]) == size, name)
 end
 
--- Submission queue entry (§4.2).
+-- Submission queue entry (§4.2). The low half of PRP entry 1 has a name, for its offset in the page.
 declare("sqe", 64, [[struct {
   uint8_t opcode, flags; uint16_t cid; uint32_t nsid;
-  uint64_t reserved, metadata, prp1, prp2;
+  uint64_t reserved, metadata;
+  union { uint64_t prp1; int32_t prp1_low; }; union { uint64_t prp2; int32_t prp2_low; };
   uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
 }]])
 
@@ -64,6 +65,9 @@ declare("smart", 512, [[struct {
            power_on_hours[2], unsafe_shutdowns[2], media_errors[2], errors[2];
   uint32_t warning_minutes, critical_minutes; uint16_t sensor[8]; uint8_t r2[296];
 } __attribute__((packed))]])
+
+-- A queue in the driver's memory: head and tail are indices of entries.
+declare("ring", 32, "struct { uint64_t base; int32_t id, size, head, tail, phase, vector; }")
 
 -- What the controller itself keeps while power is off.
 declare("memory", 1272, [[struct {
