@@ -3,16 +3,17 @@
  * regbench.c: times 32-bit accesses to one register as a driver makes them.
  * Loading it measures and then fails on purpose, so that nothing is left:
  *
- *   insmod regbench.ko dev=10000:00:00.0 bar=0 offset=0x10 write=0 count=20000
+ *   insmod regbench.ko dev=18000:00:00.0 bar=0 offset=0x10 write=0 count=20000
  *   dmesg | grep REGBENCH
  *
- * Prints the fastest and the median of five rounds, in ns for one access.
+ * Prints the fastest and the median of the rounds, in ns for one access, and the
+ * value read last. A write puts data, then data + 1, and so on.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/sort.h>
 
-#define ROUNDS	5
+#define MAX_ROUNDS	16
 
 static char *dev;
 module_param(dev, charp, 0444);
@@ -20,6 +21,10 @@ static unsigned int bar, offset, count = 20000;
 module_param(bar, uint, 0444);
 module_param(offset, uint, 0444);
 module_param(count, uint, 0444);
+static unsigned int rounds = 5, data;
+module_param(rounds, uint, 0444);
+module_param(data, uint, 0444);
+static u32 value;
 static bool write;
 module_param(write, bool, 0444);
 
@@ -37,9 +42,9 @@ static u64 one_round(void __iomem *reg)
 
 	for (i = 0; i < count; i++) {
 		if (write)
-			writel(i, reg);
+			writel(data + i, reg);
 		else
-			readl(reg);
+			value = readl(reg);
 		if (i % 1024 == 1023)
 			cond_resched();
 	}
@@ -49,26 +54,28 @@ static u64 one_round(void __iomem *reg)
 static int measure(struct pci_dev *pdev)
 {
 	void __iomem *map;
-	u64 ns[ROUNDS];
+	u64 ns[MAX_ROUNDS];
 	u16 command;
 	int i;
 
-	if (bar > 5 || offset + 4ull > pci_resource_len(pdev, bar) || !count)
+	if (!rounds || rounds > MAX_ROUNDS || bar > 5 || offset + 4ull > pci_resource_len(pdev, bar) || !count)
 		return -EINVAL;
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
 	pci_write_config_word(pdev, PCI_COMMAND, command | PCI_COMMAND_MEMORY);
 	map = ioremap(pci_resource_start(pdev, bar), pci_resource_len(pdev, bar));
 	if (!map)
 		return -ENOMEM;
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < rounds; i++)
 		ns[i] = one_round(map + offset);
-	readl(map + offset);		/* what was posted has arrived before the device goes */
+	if (write)
+		value = readl(map + offset);	/* what was posted has arrived before the device goes */
 	iounmap(map);
 	pci_write_config_word(pdev, PCI_COMMAND, command);
-	sort(ns, ROUNDS, sizeof(ns[0]), by_value, NULL);
-	pr_info("REGBENCH %s bar %u offset %#x %s: %llu.%llu ns, median %llu.%llu ns\n", dev, bar,
-		offset, write ? "write" : "read", ns[0] / count, ns[0] * 10 / count % 10,
-		ns[ROUNDS / 2] / count, ns[ROUNDS / 2] * 10 / count % 10);
+	sort(ns, rounds, sizeof(ns[0]), by_value, NULL);
+	pr_info("REGBENCH %s bar %u offset %#x %s: %llu.%llu ns, median %llu.%llu ns, value %#x\n",
+		dev, bar, offset, write ? "write" : "read", ns[0] / count,
+		ns[0] * 10 / count % 10, ns[rounds / 2] / count, ns[rounds / 2] * 10 / count % 10,
+		value);
 	return -ECANCELED;
 }
 
