@@ -65,7 +65,7 @@ return function(ctl, queue)
     if not ns then return at end
     if len > ctl.mdts then return S.invalid_field end
     ctl.health.read(len)
-    return prp.set(i, ns.ptr + at, len, true)
+    return (prp.set(i, ns.ptr + at, len, true))
   end
 
   io[0x05] = function(i, c)                             -- compare (§6.6)

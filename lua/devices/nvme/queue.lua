@@ -91,7 +91,7 @@ return function(ctl)
     else
       for i = 0, n - 1 do write_completion(sq, ring, i) end
     end
-    return send(sq.cq, ring, n)
+    return (send(sq.cq, ring, n))
   end
 
   -- Commands that failed since they were begun.
@@ -146,7 +146,7 @@ return function(ctl)
     if band(c.flags, 0xc3) ~= 0 then return S.invalid_field end         -- fused, or an SGL
     local command = sq.commands[c.opcode]
     if not command then return S.invalid_opcode end
-    return command(i, c, sq)
+    return (command(i, c, sq))
   end
 
   local function begin(sq, i)
@@ -160,28 +160,36 @@ return function(ctl)
     return status
   end
 
-  -- Commands that wait in sq, that its completion queue has room for, and that go together.
-  local function next_batch(sq, ring, cq)
-    local waiting = ring.tail - ring.head
-    if waiting < 0 then waiting = waiting + ring.size end
-    local space = room(cq.ring)
-    cq.full = waiting > 0 and space == 0
-    return math.min(waiting, space, sq.batch)
+  -- How many commands wait in a queue.
+  local function waiting(ring)
+    local n = ring.tail - ring.head
+    return n < 0 and n + ring.size or n
   end
 
-  -- Carries out what waits in sq, until it is empty or its completion queue full.
-  local function serve(sq)
-    local ring = sq.ring
-    local n = next_batch(sq, ring, sq.cq)
-    if n == 0 or not ctl.ready then return end
-    if not fetch(ring, n) then return ctl.fatal("a submission queue cannot be read") end
+  -- Carries out the next commands of sq that its completion queue has room for. True if more wait.
+  local function serve_batch(sq)
+    local ring, cq = sq.ring, sq.cq
+    local there, space = waiting(ring), room(cq.ring)
+    local n = math.min(there, space, sq.batch)
+    cq.full = there > 0 and space == 0
+    if n == 0 or not ctl.ready then return false end
+    if not fetch(ring, n) then
+      ctl.fatal("a submission queue cannot be read")
+      return false
+    end
     if n == 1 then
       if begin(sq, 0) ~= queue.HOLD then complete(sq, 1) end
     else
       for i = 0, n - 1 do begin(sq, i) end              -- none holds: the admin queue's batch is 1
       complete(sq, n)
     end
-    return serve(sq)
+    return n < there
+  end
+
+  local function serve(sq)
+    if serve_batch(sq) then
+      while serve_batch(sq) do end                      -- luacheck: ignore 542
+    end
   end
 
   -- ---- doorbells (§3.1.16, §3.1.17) ---------------------------------------------------------
