@@ -18,3 +18,4 @@ local device_file = {
 }
 files["lua/devices"] = device_file
 files["tests/bench/regs.lua"] = device_file
+files["tests/vm/hooks.lua"] = device_file
