@@ -4,7 +4,7 @@
 -- rest has a file of its own. A command that is not in the table is an invalid
 -- opcode.
 --
--- Try it:  busted tests/spec/nvme_spec.lua
+-- Try it:  tests/spec/run tests/spec/nvme_admin_spec.lua
 
 local bit = require "bit"
 local ffi = require "ffi"

@@ -4,7 +4,7 @@
 -- Read and write only say where their data is; nvme/queue.lua moves it for the
 -- whole batch. What must be over before the next step fetches its data at once.
 --
--- Try it:  busted tests/spec/nvme_spec.lua
+-- Try it:  tests/spec/run tests/spec/nvme_io_spec.lua
 
 local bit = require "bit"
 local ffi = require "ffi"

@@ -10,7 +10,7 @@
 -- compiled ends the compiled code that runs into it. Values are returned in parentheses where that keeps a
 -- call from being a tail call: a trace takes no more than 15 of them.
 --
--- Try it:  busted --lua=luajit tests/spec/nvme_io_spec.lua
+-- Try it:  tests/spec/run tests/spec/nvme_io_spec.lua
 
 local bit = require "bit"
 local ffi = require "ffi"

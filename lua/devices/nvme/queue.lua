@@ -8,7 +8,7 @@
 -- A command set is a table: opcode → function(slot, sqe, sq) returning a status, or HOLD
 -- for a command that completes later.
 --
--- Try it:  busted tests/spec/nvme_spec.lua
+-- Try it:  tests/spec/run tests/spec/nvme_spec.lua
 
 local bit = require "bit"
 local types = require "nvme.types"
