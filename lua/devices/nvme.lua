@@ -50,6 +50,7 @@ if ctl.memory.magic ~= MAGIC then
   ctl.memory.magic = MAGIC
   for n = 0, 31 do ctl.memory.format[n] = LBA == 4096 and 1 or 0 end
 end
+for n = 0, 31 do check(ctl.memory.format[n] < 2, FILE .. ".nvram is damaged; remove it to begin anew") end
 
 function ctl.set_format(ns, format)
   ctl.memory.format[ns.id - 1] = format

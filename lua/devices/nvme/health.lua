@@ -4,7 +4,7 @@
 -- counters and temperature, the log pages (NVMe 1.4 §5.14) and the asynchronous
 -- events that tell of them (§5.2).
 --
--- Try it, at the prompt of a running device:  after(0, "temperature", 360)
+-- Try it, in a guest:  nvme smart-log /dev/nvme0
 
 local bit = require "bit"
 local ffi = require "ffi"
@@ -149,7 +149,7 @@ return function(ctl, queue)
     if risen then tell(SMART, 1) end
   end
 
-  -- What a sensor would say, in kelvin: for tests and the prompt.
+  -- What a sensor would say, in kelvin: for tests.
   function event.temperature(_, kelvin)
     health.kelvin = kelvin
     health.check_temperature()
@@ -162,7 +162,6 @@ return function(ctl, queue)
     s.units_read[0] = (memory.sectors_read + 999) / 1000        -- thousands of 512 bytes, rounded up
     s.units_written[0] = (memory.sectors_written + 999) / 1000
     s.reads[0], s.writes[0] = memory.reads, memory.writes
-    s.busy_minutes[0] = memory.busy_ns / 60000000000ULL
     s.power_cycles[0], s.unsafe_shutdowns[0] = memory.power_cycles, memory.unsafe_shutdowns
     s.power_on_hours[0] = (memory.power_on_ns + (now() - powered)) / 3600000000000ULL
     s.errors[0] = memory.errors

@@ -198,7 +198,8 @@ return function(ctl)
     local sq = queue.sq[id]
     if not sq then return ctl.health.bad_doorbell(0, "submission queue %d does not exist", id) end
     if tail >= sq.ring.size then
-      return ctl.health.bad_doorbell(1, "tail %d of submission queue %d, which has %d entries", tail, id, sq.ring.size)
+      return ctl.health.bad_doorbell(1, "tail %d of submission queue %d, which has %d entries", tail, id,
+        sq.ring.size)
     end
     sq.ring.tail = tail
     serve(sq)

@@ -70,8 +70,8 @@ declare("smart", 512, [[struct {
 declare("ring", 32, "struct { uint64_t base; int32_t id, size, head, tail, phase, vector; }")
 
 -- What the controller itself keeps while power is off.
-declare("memory", 1272, [[struct {
-  uint64_t magic, sectors_read, sectors_written, reads, writes, busy_ns, power_on_ns,
+declare("memory", 1264, [[struct {
+  uint64_t magic, sectors_read, sectors_written, reads, writes, power_on_ns,
            power_cycles, unsafe_shutdowns, errors;
   uint32_t unclean, saved_set[8], saved[256], format[32];
 }]])
