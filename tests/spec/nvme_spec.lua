@@ -6,7 +6,8 @@
 local bit = require "bit"
 local ffi = require "ffi"
 local host = dofile "tests/spec/nvme_host.lua"
-local plug, ready, fill, equal_bytes, rw, types = host.plug, host.ready, host.fill, host.equal_bytes, host.rw, host.types
+local plug, ready, fill, equal_bytes, rw = host.plug, host.ready, host.fill, host.equal_bytes, host.rw
+local types = host.types
 local S = types.status
 local rshift = bit.rshift
 
