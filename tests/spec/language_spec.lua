@@ -301,7 +301,9 @@ describe("hooks", function()
     local cases = { "dev.f.x = 'w'", "dev.f.y = 1", "dev.f = { x = {} }", "dev.c = 4", "dev.ar[2] = 4", "dev.ar = 4",
       "dma_read(0, 5)", "dma_list():read(0, 5)", "raise 'a.b'", "raise(99)", "raise 'st'",
       "level(0, 1)", "level(77, true)", "after(1, 'no')",
-      "buffer(4):u32(2)", "buffer(4):at(5)", "local x = dev.no", "cancel()", "local x = access.size" }
+      "buffer(4):u32(2)", "buffer(4):at(5)", "local x = dev.no", "local x = buffer(4)[0]", "buffer(4).x = 1",
+      "dma_read(buffer(4), 0)", "dma_write()", "dev.h = band(v, nil)", "return v + access",
+      "dev.ar[access] = 1", "cancel()", "local x = access.size" }
     for _, case in ipairs(cases) do
       local dev, t = device("f = { 4, { x = rw(3, 0, { [0] = 'u', 'v' }) } }, c = { 8, const, 3 }, "
         .. "ar = { 0x10, rw, array = {2} }, st = { 0x30, { x = ro(0) }, vector = 0 },"
@@ -315,7 +317,53 @@ describe("hooks", function()
     for _, f in ipairs { function() t.f.x = "w" end, function() t.f = { y = 1 } end, function() t.a = {} end,
       function() t:write("f.z", 1) end, function() t:bus_read(0, 0, 3) end, function() t:bus_write(7, 0, 4, 0) end } do
       local line = debug.getinfo(f, "S").linedefined
-      assert.matches("^tests/spec/language_spec.lua:" .. line .. ": ", select(2, pcall(f)))
+      assert.matches("^[^:]*tests/spec/language_spec.lua:" .. line .. ": ", select(2, pcall(f)))
+    end
+  end)
+
+  it("are told where they begin, if a tail call left no trace of them", function()
+    local dev, t = device [[ a = { 0, rw,
+      write = function(dev, v) return raise "nothing" end },
+      b = { 4, rw, write = function() after(1, "e") end },
+      c = { 8, ro,
+        read = function(dev, v) return buffer(4):u32(2) end }, ]]
+    local said = function() return support.take_said() end
+    t.a = 1
+    assert.matches('^t: a, write hook: [^:]+:5: raise "nothing"', said())
+    assert.equals(0, t.c)
+    assert.matches("^t: guest error: c, read hook: 4 bytes from byte 2 on are outside a span of 4 bytes %([^:]+:8%)",
+      said())
+    assert.is_table(dev)
+  end)
+
+  it("that take the access for the index are told so", function()
+    local _, t = device [[ a = { 0, rw, array = {4}, write = function(dev, v, i) dev.b[i + 1] = v end },
+      b = { 0x10, rw, array = {4}, write = function(dev, v, i) dev.a[i] = v end }, ]]
+    t.a[1], t.b[1] = 5, 5
+    local said = support.take_said()
+    assert.matches("a: the third argument of a hook is the access; the index is the fourth", said, 1, true)
+    assert.matches("a[the access to b]: right would be a[0] to a[3]; a hook's index is its fourth argument", said, 1,
+      true)
+  end)
+
+  it("are told what their words lack", function()
+    for code, message in pairs {
+      ["dma_read(buffer(4), 16)"] = "DMA: the bus address is a span; it stands first: dma_read(bus_address, span)",
+      ["dma_read(nil, buffer(4))"] = "DMA: the bus address is nil; right would be dma_read(dev.address, span)",
+      ["dma_read(-1, buffer(4))"] = "DMA: the bus address is -1",
+      ["return bor(v, nil)"] = "bor: argument 2 is nil; right would be bor(a, b)",
+      ["return bnot(nil)"] = "bnot: argument 1 is nil; right would be bnot(a)",
+      ["dev.h = nil"] = "h: right would be a number, not nil",
+      ["guest_error('bad %d of %s', 1)"] =
+        "guest error: bad %d of %s (the format wants 2 values and has 1)",
+      ["log('%d', 'x')"] = "%d (the format wants 1 value: value 2 (number expected, got string))",
+      ["log('wrote', v, 'twice')"] = "wrote 1 twice",
+      ["log('%d%%', 50)"] = "t: 50%",
+    } do
+      local dev, t = device("h = { 0, rw, write = function(dev, v)\n" .. code .. "\nend },")
+      t.h = 1
+      assert.matches(message, support.take_said(), 1, true)
+      dev:free()
     end
   end)
 

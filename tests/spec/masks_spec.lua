@@ -161,6 +161,7 @@ describe("access words", function()
           end
           at = at + len
         end
+        if #fields == 0 then fields[1] = "none = rsvd(0)" end
         rows[n] = ("r%d = { 0x%x, { %s }, reset = 0x%sULL, width = %d },"):format(n, offset,
           table.concat(fields, ", "), bit.tohex(reset), width)
         oracles[n] = { o = Oracle.new(width, words, reset), from = offset, to = offset + width / 8 }

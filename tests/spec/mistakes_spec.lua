@@ -160,6 +160,9 @@ local cases = {
     "the reset value 0x100 is wider than the register's 8 bits" },
   { "a reset value outside the fields", row "a = { 0, rw, 3, { f = rw(0) } },", 3, "a",
     "the reset value 0x00000003 sets bits 0x00000002, which no field names" },
+  { "an empty table of fields", row "a = { 0, {} },", 3, "a", "an empty table of fields" },
+  { "an enum the other way round", row "a = { 0, { f = rw(0, { on = 1 }) } },", 3, "a",
+    'field f: an enum stands the other way round: [1] = "on", not on = 1' },
   { "two reset values", row "a = { 0, rw, 3, reset = 4 },", 3, "a", "a reset value twice" },
   -- names of others
   { "an alias of nothing", row "stat = { 0, ro },\na = { 4, w1c 'status' },", 4, "a",
@@ -281,10 +284,16 @@ local cases = {
   -- options and device
   { "a second device", "device 'u' { id = '1:2' }\n" .. row "a = { 0, rw },", 2, "device",
     "a second device in one file, the first is on line 1" },
-  { "an after while the file is read", "after(1, 'x')\n" .. row "a = { 0, rw },", 2, nil,
+  { "an after while the file is read", "after(1, 'x')\n" .. row "a = { 0, rw },", 2, "after",
     "the device is not there yet" },
-  { "a register used while the file is read", "dev.a = 5\n" .. row "a = { 0, rw },", 2, nil,
-    "registers are there for hooks" },
+  { "a register set while the file is read", "dev.a = 5\n" .. row "a = { 0, rw },", 2, "dev.a",
+    "registers are there for hooks; a value at the start is the row's reset" },
+  { "a register looked at while the file is read", "local x = dev.a.x + 1\n" .. row "a = { 0, rw },", 2, "dev.a",
+    "registers are there for hooks, once the whole file has been read" },
+  { "an interrupt while the file is read", "raise(0)\n" .. row "a = { 0, rw },", 2, "raise",
+    "while the file is read, the device is not there yet" },
+  { "DMA while the file is read", "dma_read(0, buffer(4))\n" .. row "a = { 0, rw },", 2, "dma_read",
+    "while the file is read, the device is not there yet" },
   { "a module that is not there", "local q = require 'nowhere.to.be'\n" .. row "a = { 0, rw },", 2, nil,
     "there is no" },
 }
@@ -349,6 +358,28 @@ f = { 0x40, const, write = function() undefined_word() end },]])
     local lines = {}
     for i, m in ipairs(list) do lines[i] = m.line end
     assert.same({ 3, 4, 5, 6, 7, 7, 8, 8 }, lines, mb.mistakes_text(list))
+  end)
+
+  it("of a file that is loaded again do not touch what runs", function()
+    local path = os.tmpname()
+    local function write(more)
+      local f = assert(io.open(path, "w"))
+      f:write('device "t" { id = "1234:5678", intx = true }\nfunction event.e(dev) dev.b = 1 end\n', more,
+        '\nbar(0, 4096) { a = { 0, w1c, vector = 0 }, b = { 4, rw },\n',
+        'go = { 8, rw, write = function() after(10, "e") end } }')
+      f:close()
+    end
+    write ""
+    local dev, t = support.start(assert(mb.load(path)))
+    t.go = 1
+    write "raise 'a'; dev.a = 7; dev.b.x = 1; cancel 'e'; level(0, true); after(1, 'e')"
+    local ok, list = dev:reload()
+    os.remove(path)
+    assert.is_nil(ok)
+    assert.equals(6, #list, mb.mistakes_text(list))
+    assert.same({ 0, 0 }, { dev:peek "a", t:irq_take(0) })
+    t:step(10)
+    assert.equals(1, t.b)
   end)
 
   it("of options", function()

@@ -67,7 +67,9 @@ local function take_rest(field, v)
       elseif k == "reset" or k == "doc" or k == "sticky" or k == "volatile" then
         field[k] = x
       else
-        field.bad = ("a field knows no option '%s'; it takes enum values ([0] = \"name\", …), "
+        field.bad = type(x) == "number" and ("an enum stands the other way round: [%s] = %q, not %s = %s"):format(
+          tostring(x), tostring(k), tostring(k), tostring(x))
+          or ("a field knows no option '%s'; it takes enum values ([0] = \"name\", …), "
           .. "reset, doc, sticky, volatile"):format(tostring(k))
       end
     end

@@ -110,15 +110,16 @@ local function define(path, ctx, given, dry)
     def.mistakes:add(nil, nil, "cannot be read: %s", why)
     return def
   end
-  def.running = true
+  local ptr = ctx.ptr
+  ctx.ptr, ctx.loading, def.running = nil, def, true          -- what is read does not touch what runs
   local env = env_of.new(def, ctx, given, dry)
   local chunk = env_of.compile(def, env, text, def.file)
   if chunk then
-    local ok, message = xpcall(chunk, debug.traceback)
+    local ok, message = model.while_read(ctx, xpcall, chunk, debug.traceback)
     if not ok then add_raised(def, message) end
     if ok then finish(def, given) end
   end
-  def.running = false
+  ctx.ptr, ctx.loading, def.running = ptr, nil, false
   def.mistakes:sort()
   return def
 end
@@ -402,7 +403,7 @@ local function unique_name(name)
 end
 
 local function new_context()
-  local ctx = { model = model.new(), pending = {}, state = {}, events = {}, on = {}, config = {} }
+  local ctx = { model = setmetatable({}, {}), pending = {}, state = {}, events = {}, on = {}, config = {} }
   ctx.name = "?"
   errors.attach(ctx)
   return ctx

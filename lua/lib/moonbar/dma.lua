@@ -8,6 +8,7 @@ local irq = require "moonbar.irq"
 local lib = require "moonbar.lib"
 local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
+local numbers = require "moonbar.numbers"
 local blame = mistakes_of.blame
 local C = lib.C
 
@@ -40,7 +41,16 @@ local function ask(ctx, piece)
   return true
 end
 
+local function check_bus(bus, where)
+  if type(bus) == "number" and bus >= 0 and bus == math.floor(bus) or numbers.is_u64(bus) then return end
+  local swapped = memory.is_span(bus) and type(where) == "number"
+  blame("DMA: the bus address is %s%s", bus == nil and "nil" or type(bus) == "number" and tostring(bus)
+    or "a " .. (memory.is_span(bus) and "span" or type(bus)),
+    swapped and "; it stands first: dma_read(bus_address, span)" or "; right would be dma_read(dev.address, span)")
+end
+
 local function fill(piece, bus, where, len, flags)
+  check_bus(bus, where)
   if memory.is_span(where) then
     len = len or where.len
     if len > where.len then
@@ -55,10 +65,6 @@ local function fill(piece, bus, where, len, flags)
   piece.bus, piece.user, piece.length, piece.flags = bus, ffi.cast(uintptr, where), len, flags
 end
 
-local function ready(ctx)
-  if not ctx.ptr then blame("DMA is for hooks and events; the device is not there yet") end
-end
-
 -- The words dma_read, dma_write and dma_list for a device.
 function M.words(ctx)
   local piece = ffi.new("struct mb_dma_piece[1]")
@@ -70,7 +76,7 @@ function M.words(ctx)
   end
 
   local function one(bus, where, len, flags)
-    ready(ctx)
+    if not ctx.ptr then return mistakes_of.too_early(ctx, flags == TO_DEVICE and "dma_read" or "dma_write") end
     fill(piece[0], bus, where, len, flags)
     if ctx.on.dma then
       local ok, why = ask(ctx, piece[0])
@@ -103,7 +109,7 @@ function M.words(ctx)
   -- Carry out all pieces in order, then raise vector (if given and all went well). true; or nil, why,
   -- and the number of the piece (from 1) that was refused.
   function List:go(vector)
-    ready(ctx)
+    if not ctx.ptr then return mistakes_of.too_early(ctx, "go") end
     if vector then irq.check_vector(ctx, "go", vector) end
     if ctx.on.dma then
       for i = 0, self.n - 1 do

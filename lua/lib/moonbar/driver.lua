@@ -43,29 +43,32 @@ end
 
 -- ---- accesses ------------------------------------------------------------------------------------------------
 
-local function check_access(bar, offset, size)
+local function check_access(dev, name, bar, offset, size)
+  check_number(name, "the BAR", bar, 0, 5)
+  check_number(name, "the offset", offset, 0)
   if size ~= 1 and size ~= 2 and size ~= 4 and size ~= 8 then
-    blame("an access of %s bytes; a driver's are 1, 2, 4 or 8", tostring(size))
-  elseif type(bar) ~= "number" or bar < 0 or bar > 5 or type(offset) ~= "number" or offset < 0 then
-    blame("BAR %s, offset %s; right would be a BAR from 0 to 5 and an offset from 0 on", tostring(bar),
-      tostring(offset))
+    blame("%s(bar, offset, size%s): the size is %s; a driver's accesses are of 1, 2, 4 or 8 bytes", name,
+      name == "bus_write" and ", value" or "", tostring(size))
+  elseif not dev.ctx.def.bars[bar] then
+    blame("%s: %s has no BAR %d", name, dev.name, bar)
   end
 end
 
 -- One access of 1, 2, 4 or 8 bytes at an offset of a BAR. A uint64_t for 8 bytes, else a number.
 function Driver:bus_read(bar, offset, size)
   local dev = device(self, "bus_read")
-  check_access(bar, offset, size)
+  check_access(dev, "bus_read", bar, offset, size)
   dev.core:bus_read(bar, offset, size)
   return numbers.shrink(dev.ctx.call.data, size * 8)
 end
 
 function Driver:bus_write(bar, offset, size, v)
   local dev = device(self, "bus_write")
-  if type(v) ~= "number" and not numbers.is_u64(v) then
-    blame("bus_write: the value is %s; right would be a number", v == nil and "missing" or "a " .. type(v))
+  check_access(dev, "bus_write", bar, offset, size)
+  if not numbers.is_integer(v) then
+    blame("bus_write(bar, offset, size, value): the value is %s; right would be a whole number", v == nil and "missing"
+      or type(v) == "number" and tostring(v) or "a " .. type(v))
   end
-  check_access(bar, offset, size)
   dev.ctx.call.data = numbers.u64(v)
   dev.core:bus_write(bar, offset, size)
 end
@@ -274,12 +277,17 @@ end
 
 -- ---- time and interrupts ------------------------------------------------------------------------------------
 
+local function check_time(name, ns)
+  if type(ns) ~= "number" or ns ~= ns or ns < 0 then
+    blame("%s: the time is %s; right would be a time in ns, as in 1*ms", name,
+      type(ns) == "string" and ("%q"):format(ns) or tostring(ns))
+  end
+end
+
 -- Move a stepped clock on by ns; events that fall due run.
 function Driver:step(ns)
   local dev = device(self, "step")
-  if type(ns) ~= "number" or ns < 0 then
-    blame("step(%s); right would be a time in ns, as in d:step(1*ms)", tostring(ns))
-  end
+  check_time("step", ns)
   if dev.bus ~= "sim:stepped" then
     blame("%s is on %s, whose clock runs by itself; only sim:stepped is stepped", dev.name,
       tostring(dev.bus))
@@ -358,6 +366,7 @@ function Driver:wait_irq(vector, ns)
     blame("wait_irq: the device has no interrupt; right would be intx = true or msi = 1 in device { … }")
   end
   check_number("wait_irq", "vector", vector, 0, vectors - 1)
+  if ns ~= nil then check_time("wait_irq", ns) end
   local n = Driver.wait(self, function()
     local came = Driver.irq_take(self, vector)
     return came > 0 and came or nil

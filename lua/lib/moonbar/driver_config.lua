@@ -34,6 +34,8 @@ function M.into(Driver, device, check_number)
 
   -- Offset of a capability (its id), or nil.
   function Driver:find_cap(id)
+    device(self, "find_cap")
+    check_number("find_cap", "the capability's id", id, 0, 0xff)
     local at = Driver.config_read(self, 0x34, 1)
     for _ = 1, 48 do
       if at < 0x40 then return nil end
@@ -89,7 +91,8 @@ function M.into(Driver, device, check_number)
       end
       return 1
     end
-    return nil, ("enable %q; right would be msi, msix or intx"):format(tostring(what))
+    blame("enable %s; right would be d:enable \"msi\", \"msix\" or \"intx\"", what == nil and "nothing"
+      or type(what) == "string" and ("%q"):format(what) or tostring(what))
   end
 end
 

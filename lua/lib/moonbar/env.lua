@@ -31,20 +31,6 @@ local function here(level)
   return { file = info.source:gsub("^@", ""), line = info.currentline }
 end
 
--- ---- what an unknown word gives while the file runs, so that the run goes on and finds more --------------
-
-local Unknown = {}
-local function unknown(name) return setmetatable({ unknown_word = name }, Unknown) end
-for _, event in ipairs { "__call", "__index", "__add", "__sub", "__mul", "__div", "__mod", "__pow", "__unm",
-  "__concat" } do
-  Unknown[event] = function(a, b)
-    local self = getmetatable(a) == Unknown and a or b
-    return self
-  end
-end
-Unknown.__newindex = function() end
-Unknown.__tostring = function(self) return rawget(self, "unknown_word") end
-
 -- ---- bar ---------------------------------------------------------------------------------------------------
 
 local bar_options = { sizes = "table", width = "number", is64 = "boolean", prefetch = "boolean", doc = "string" }
@@ -366,8 +352,8 @@ local function require_word(def, env)
     end
     local ok, result = pcall(require, name)
     if ok then return result end
-    blame("require %q: there is no %s.lua beside the file, and Lua has none: %s", name, base,
-      tostring(result):match("^[^\n]*"))
+    local why = tostring(result):match("^[^\n]*"):gsub(":$", "")
+    blame("require %q: there is no %s.lua beside the file, and Lua has none: %s", name, base, why)
   end
 end
 
@@ -395,7 +381,7 @@ function M.new(def, ctx, given, dry)
   env._G = env
   local meta = {}
   function meta.__index(_, name)
-    if def.running then return unknown(name) end
+    if def.running then return mistakes_of.unknown(name) end
     blame("unknown word '%s'%s", tostring(name), mistakes_of.hint(tostring(name), env))
   end
   function meta.__newindex(_, name)

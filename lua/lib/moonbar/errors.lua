@@ -9,6 +9,7 @@ local access = require "moonbar.access"
 local lib = require "moonbar.lib"
 local map = require "moonbar.map"
 local memory = require "moonbar.memory"
+local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
 local hex = numbers.hex
 
@@ -75,15 +76,30 @@ local function own_lines(ctx, trace)
   return lines
 end
 
+-- `return raise "x"` leaves no trace of the hook, which Lua calls a tail call; the place that blame() found is then
+-- the driver's, or none. The hook itself is near enough.
+local function in_hook(ctx, event, row, text)
+  local file, _, what = mistakes_of.split(text)
+  if not mistakes_of.is_blamed(text) or file and ctx.def.sources[file] then return text end
+  local _, reg = row_name(ctx, row)
+  local f = event == lib.event.timer and ctx.events[ctx.running]
+  if reg and (event == lib.event.read or event == lib.event.write) then
+    f = event == lib.event.read and reg.read or reg.doorbell or reg.write
+  end
+  if not f then return text end
+  local info = debug.getinfo(f, "S")
+  return ("%s:%d: %s"):format(info.short_src, info.linedefined, what)
+end
+
 function M.on_error(ctx, event, row, message)
   local text, trace = split_trace(message)
-  local where = hook_text(ctx, event, row)
+  local where, is_outside = hook_text(ctx, event, row), memory.is_outside(text)
+  text = in_hook(ctx, event, row, text)
   ctx.running = nil
-  local at = text:find(memory.guest_prefix, 1, true)
-  if at then
-    local place = text:sub(1, at - 1):gsub(": $", "")
-    ctx.log_once(where .. text:sub(1, at), "guest error: %s: %s%s", where,
-      text:sub(at + #memory.guest_prefix), place ~= "" and " (" .. place .. ")" or "")
+  if is_outside then
+    local place, what = text:match("^(.-:%d+): (.*)$")
+    ctx.log_once(where .. (place or ""), "guest error: %s: %s%s", where, what or text,
+      place and " (" .. place .. ")" or "")
     return
   end
   if ctx.hook_failed then ctx.hook_failed(where .. ": " .. text) end    -- selftest.lua
@@ -165,10 +181,18 @@ function M.words(ctx)
     local info = debug.getinfo(3, "Sl")
     return ("%s:%d"):format(info.short_src, info.currentline)
   end
+  -- What a format does not take stands behind it, as print() would have it.
   local function text_of(fmt, ...)
-    if select("#", ...) == 0 then return tostring(fmt) end
+    local given = select("#", ...)
+    if given == 0 then return tostring(fmt) end
+    local wanted = select(2, tostring(fmt):gsub("%%%%", ""):gsub("%%", ""))
     local ok, text = pcall(string.format, fmt, ...)
-    return ok and text or ("%s (%s)"):format(tostring(fmt), tostring(text))
+    if not ok then
+      local why = wanted > given and (" and has %d"):format(given) or ": " .. text:gsub("^.-#(%d+).-%(", "value %1 (")
+      return ("%s (the format wants %d value%s%s)"):format(tostring(fmt), wanted, wanted == 1 and "" or "s", why)
+    end
+    for i = wanted + 1, given do text = text .. " " .. tostring((select(i, ...))) end
+    return text
   end
   return {
     log = function(fmt, ...) ctx.log(text_of(fmt, ...)) end,

@@ -29,7 +29,6 @@ local function check_plain(v, i, depth)
 end
 
 local function check(ctx, ns, name, a, b, c, d)
-  if not ctx.ptr then blame("after is for hooks, events and on.start; the device is not there yet") end
   if type(ns) ~= "number" or ns ~= ns or ns < 0 then
     blame("after(%s, …): right would be a time in ns from 0 on, as in 1*ms", tostring(ns))
   end
@@ -55,6 +54,7 @@ function M.words(ctx)
 
   -- Call event[name](dev, a, b, c, d) in ns from now. Returns a handle for cancel().
   local function after(ns, name, a, b, c, d, ...)
+    if not ctx.ptr then return mistakes_of.too_early(ctx, "after") end
     if select("#", ...) > 0 then blame("after takes at most four arguments; put more into a table") end
     check(ctx, ns, name, a, b, c, d)
     local record
@@ -114,6 +114,7 @@ function M.words(ctx)
   return {
     after = after,
     cancel = function(what)
+      if not ctx.ptr then return mistakes_of.too_early(ctx, "cancel") end
       if what == nil then blame("cancel wants the handle that after() returned, or an event's name") end
       return cancel(what)
     end,

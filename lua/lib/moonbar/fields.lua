@@ -71,6 +71,10 @@ function M.parse(reg, t, lines, twice, mistakes)
     mistakes:add({ file = reg.file, line = field.line }, reg.name, fmt, ...)
   end
   reg.fields = {}
+  if next(t) == nil then
+    mistakes:add(reg, reg.name, "an empty table of fields, so that every bit would be reserved; leave it out, or "
+      .. "name a bit: { ready = ro(0) }")
+  end
   for _, dup in ipairs(twice or {}) do
     add(dup, "field %s stands here twice, first on line %d; one of them wants another name", dup.key,
       dup.first)
@@ -164,7 +168,7 @@ local function reduce_slowly(v, width, by_name, name)
     if by_name then blame("%s: %q is none of its values%s", name, v, mistakes_of.hint(v, by_name)) end
   end
   blame("%s: right would be a number%s, not %s", name, by_name and " or a name" or "",
-    kind == "boolean" and tostring(v) or "a " .. kind)
+    (kind == "boolean" or kind == "nil") and tostring(v) or "a " .. kind)
 end
 
 function M.reduce(v, width, by_name, name)

@@ -30,7 +30,14 @@ local KEEP, STORE, DROP = 0, 1, 2       -- results of MB_EV_WRITE
 local function make_access(ctx, reg, i)
   local call, call32, wide = ctx.call, ctx.call32, reg.width > 32
   local OLD, RAW = 2, 4                 -- 32-bit words into struct mb_call: value, old, raw
+  local function taken_for_index()
+    blame("%s: the third argument of a hook is the access; the index is the fourth: function(dev, v, access, index)",
+      reg.name)
+  end
   return setmetatable({}, {
+    __add = taken_for_index, __sub = taken_for_index, __mul = taken_for_index, __mod = taken_for_index,
+    __lt = taken_for_index, __le = taken_for_index, __concat = taken_for_index,
+    __tostring = function() return "the access to " .. reg.name end,
     __index = function(_, key)
       if key == "old" then if wide then return call.old end return call32[OLD] end
       if key == "raw" then if wide then return call.raw end return call32[RAW] end

@@ -39,7 +39,10 @@ local root = debug.getinfo(1, "S").source:match("^@(.*/)lib/moonbar/init%.lua$")
 mb.devices_path = root and root .. "devices/" or "lua/devices/"
 
 local function find_device(name)
-  if type(name) == "table" then return name end
+  if type(name) == "table" and name.ctx then return name end
+  if type(name) ~= "string" then
+    blame("driver(%s); right would be driver \"NAME\", the name that the device has in its file", tostring(name))
+  end
   if mb.devices[name] then return mb.devices[name] end
   local f = io.open(mb.devices_path .. name .. ".lua")
   if f then

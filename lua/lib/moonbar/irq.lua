@@ -46,7 +46,7 @@ function M.words(ctx)
   local causes = {}
 
   local function raise(what)
-    if not ctx.ptr then blame("raise is for hooks and events; the device is not there yet") end
+    if not ctx.ptr then return mistakes_of.too_early(ctx, "raise") end
     if type(what) == "number" then
       check_vector(ctx, "raise", what)
       C.mb_irq(ctx.ptr, what, lib.irq_op.raise)
@@ -64,7 +64,7 @@ function M.words(ctx)
   end
 
   local function level(vector, on)
-    if not ctx.ptr then blame("level is for hooks and events; the device is not there yet") end
+    if not ctx.ptr then return mistakes_of.too_early(ctx, "level") end
     check_vector(ctx, "level", vector)
     if type(on) ~= "boolean" then blame("level(%d, %s); right would be true or false", vector, tostring(on)) end
     C.mb_irq(ctx.ptr, vector, on and lib.irq_op.assert or lib.irq_op.deassert)

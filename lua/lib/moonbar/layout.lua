@@ -97,12 +97,13 @@ local function check_msix(def, elements)
     if c.kind == "msix" and def.bars[c.bar] then
       local bar = def.bars[c.bar]
       for _, part in ipairs { { "table", c.table, 16 * c.vectors },
-        { "pba", c.pba, 8 * math.ceil(c.vectors / 64) } } do
+        { "PBA", c.pba, 8 * math.ceil(c.vectors / 64) } } do
         local what, offset, size = part[1], part[2], part[3]
         local there = occupant(def, elements, c.bar, offset, size, c)
         if offset + size > bar.size or offset < 0 then
           def.mistakes:add(c, "msix", "the MSI-X %s (%d vectors, %d bytes) does not fit into BAR %d, which is %s",
             what, c.vectors, size, c.bar, numbers.size_text(bar.size))
+          break
         elseif there then
           def.mistakes:add(c, "msix", "the MSI-X %s (%s) overlaps %s", what, span_text(offset, size), there)
         end

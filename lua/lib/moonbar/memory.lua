@@ -16,9 +16,16 @@ local M = {}
 local span_t
 local u8p = ffi.typeof("uint8_t *")
 
--- A range that a driver asked for and the memory does not have is the driver's mistake: errors.lua
--- knows this prefix and reports a guest error, with the file and line of the hook.
-M.guest_prefix = "guest error: "
+-- In a hook, a range that the memory does not have is mostly one that the driver asked for: errors.lua tells of
+-- it as a guest error, with the hook's file and line. It knows the message by its being the last one of these.
+local last_outside
+function M.is_outside(message) return message ~= nil and message == last_outside end
+
+local function blame_outside(fmt, ...)
+  local _, message = pcall(blame, fmt, ...)
+  last_outside = message
+  error(message, 0)
+end
 
 local function outside(offset, len, base, size)
   if offset == nil then blame("the offset is missing; right would be :at(offset, length), :u32(offset)") end
@@ -26,12 +33,11 @@ local function outside(offset, len, base, size)
     blame("an offset is a number, not a %s", type(offset))
   end
   if base == 0 then
-    blame("%s%s bytes from byte %s on are outside a span of %s", M.guest_prefix, tostring(tonumber(len) or len),
+    blame_outside("%s bytes from byte %s on are outside a span of %s", tostring(tonumber(len) or len),
       numbers.is_integer(offset) and tostring(tonumber(offset)) or tostring(offset), numbers.size_text(size))
   end
-  blame("%s%s bytes at %s are outside the %s at %s", M.guest_prefix,
-    tostring(tonumber(len) or len), numbers.is_integer(offset) and numbers.hex(offset) or tostring(offset),
-    numbers.size_text(size), numbers.hex(base))
+  blame_outside("%s bytes at %s are outside the %s at %s", tostring(tonumber(len) or len),
+    numbers.is_integer(offset) and numbers.hex(offset) or tostring(offset), numbers.size_text(size), numbers.hex(base))
 end
 
 -- Is [offset, offset + len) within size bytes? Numbers and uint64_t mix; negative ones are huge.
@@ -91,11 +97,25 @@ if not shared then
   registry["moonbar.span"] = shared
   ffi.metatype("struct mb_span", {
     __index = shared,
+    __newindex = function(_, name) shared.mb_unknown(name) end,
     __len = function(span) return tonumber(span.len) end,
     __tostring = function(span) return ("span of %d bytes"):format(tonumber(span.len)) end,
   })
 end
 for name, method in pairs(methods) do shared[name] = method end
+
+local members = { "len", "ptr" }
+for name in pairs(methods) do members[#members + 1] = name end
+
+-- span.nosuch, span[0], span[0] = 5
+function shared.mb_unknown(name)
+  if type(name) == "number" or numbers.is_u64(name) then
+    blame("span[%s]: right would be span:u8(%s), or span:u8(%s, value) to set it", tostring(tonumber(name)),
+      tostring(tonumber(name)), tostring(tonumber(name)))
+  end
+  blame("a span has no '%s'%s", tostring(name), mistakes_of.hint(tostring(name), members))
+end
+setmetatable(shared, { __index = function(_, name) return shared.mb_unknown(name) end })
 span_t = ffi.typeof("struct mb_span")
 M.span = span_t
 

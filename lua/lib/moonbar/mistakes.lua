@@ -105,20 +105,51 @@ end
 
 local library = debug.getinfo(1, "S").source:match("^(@.*/)")
 
--- Raise an error where the author's code called the library, however deep in the library it is found.
-function M.blame(fmt, ...)
-  local message = select("#", ...) > 0 and fmt:format(...) or fmt
-  for level = 2, 40 do
+-- Where the author's code called the library, from however deep in the library: file and line, or nil.
+local function author()
+  for level = 3, 40 do
     local info = debug.getinfo(level, "Sl")
     if not info then break end
-    if info.currentline > 0 and info.source:sub(1, #library) ~= library then
-      error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
-    end
+    if info.currentline > 0 and info.source:sub(1, #library) ~= library then return info.short_src, info.currentline end
   end
-  error(message, 0)
 end
 
--- What an unknown word gives while a file runs (env.lua): a mistake already, so not worth a second one.
+local last_blamed
+
+-- Raise an error at that place.
+function M.blame(fmt, ...)
+  local message = select("#", ...) > 0 and fmt:format(...) or fmt
+  local file, line = author()
+  last_blamed = file and ("%s:%d: %s"):format(file, line, message) or message
+  error(last_blamed, 0)
+end
+
+-- Was that message raised by blame()?
+function M.is_blamed(message) return message == last_blamed end
+
+-- What there is no value for while a file runs, an unknown word above all: a mistake already, so not worth a
+-- second one. Whatever is done to it, the run goes on and finds more.
+local Unknown = {}
+function M.unknown(name) return setmetatable({ unknown_word = name }, Unknown) end
+for _, event in ipairs { "__call", "__index", "__add", "__sub", "__mul", "__div", "__mod", "__pow", "__unm",
+  "__concat" } do
+  Unknown[event] = function(a, b)
+    local self = getmetatable(a) == Unknown and a or b
+    return self
+  end
+end
+Unknown.__newindex = function() end
+Unknown.__tostring = function(self) return rawget(self, "unknown_word") end
+
+-- A word of hooks was used where there is no device: a mistake of the file while it is read, an error after.
+function M.too_early(ctx, word, why)
+  if not ctx.loading then return M.blame("%s: the device is gone", word) end
+  local file, line = author()
+  ctx.loading.mistakes:add({ file = file, line = line }, word, why or "is for hooks, events and on.start; while the "
+    .. "file is read, the device is not there yet")
+  return M.unknown(word)
+end
+
 function M.is_unknown(v)
   return type(v) == "table" and rawget(v, "unknown_word") ~= nil
 end

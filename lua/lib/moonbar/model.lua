@@ -127,6 +127,11 @@ local function element_access(ctx, reg, i)
 end
 
 local function out_of_array(reg, i)
+  if type(i) ~= "number" then
+    blame("%s[%s]: right would be %s[0] to %s[%d]%s", reg.name, tostring(i), reg.name, reg.name, reg.count - 1,
+      tostring(i):match("^the access") and "; a hook's index is its fourth argument: function(dev, v, access, index)"
+      or "")
+  end
   blame("%s[%s]: the array has %d element%s, 0 to %d", reg.name, tostring(i), reg.count,
     reg.count == 1 and "" or "s", reg.count - 1)
 end
@@ -227,16 +232,21 @@ function M.build(ctx)
   for event, f in pairs(proxy_meta(get, set, unknown, "the model of " .. def.name)) do meta[event] = f end
 end
 
--- The model before the file has run: a table that says so.
-function M.new()
-  return setmetatable({}, {
-    __index = function(_, name)
-      blame("dev.%s: registers are there for hooks, once the whole file has been read", tostring(name))
-    end,
-    __newindex = function(_, name)
-      blame("dev.%s: registers are there for hooks; a value at the start is the row's reset", tostring(name))
-    end,
-  })
+-- While a file is read, the model says that it is not there: f(…) with it so.
+function M.while_read(ctx, f, ...)
+  local meta = getmetatable(ctx.model)
+  local index, newindex = meta.__index, meta.__newindex
+  meta.__index = function(_, name)
+    return mistakes_of.too_early(ctx, "dev." .. tostring(name), "registers are there for hooks, once the whole file "
+      .. "has been read")
+  end
+  meta.__newindex = function(_, name)
+    mistakes_of.too_early(ctx, "dev." .. tostring(name), "registers are there for hooks; a value at the start is the "
+      .. "row's reset")
+  end
+  local ok, message = f(...)
+  meta.__index, meta.__newindex = index, newindex
+  return ok, message
 end
 
 -- ---- a value in a hook's hand ------------------------------------------------------------------------------

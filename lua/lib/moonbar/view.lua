@@ -103,13 +103,27 @@ end
 
 function M.make(behaviour, value) return view_t(behaviour, value or 0) end
 
+local one_argument = { bnot = true, bswap = true, tobit = true, tohex = true }
+
+local function check_bits(name, a, b)
+  local bad = a
+  if a ~= nil and not one_argument[name] then bad = b end
+  if bad == nil then
+    blame("%s: argument %d is nil; right would be %s", name, a == nil and 1 or 2,
+      one_argument[name] and name .. "(a)" or name .. "(a, b)")
+  end
+end
+
 -- The bit operations, taking views as well.
 function M.bits(names)
   local set = {}
   for _, name in ipairs(names) do
     local f = bit[name]
     set[name] = function(a, b, ...)
-      if b == nil then return f(plain(a)) end
+      if b == nil then
+        check_bits(name, a, b)
+        return f(plain(a))
+      end
       if select("#", ...) == 0 then return f(plain(a), plain(b)) end
       return f(plain(a), plain(b), ...)
     end
