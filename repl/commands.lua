@@ -19,6 +19,9 @@ local list = {}
 local by_name = {}
 
 local function add(entry)
+  for _, key in ipairs { "name", "args", "doc", "example" } do
+    assert(type(entry[key]) == "string", "a command without " .. key)
+  end
   list[#list + 1] = entry
   by_name[entry.name] = entry
 end
@@ -86,10 +89,10 @@ local function register_rows(dev, matches)
         rows[#rows + 1] = { reg = reg, name = reg.name, value = dev:peek(reg.name) }
       elseif reg.count > 8 then
         rows[#rows + 1] = { reg = reg,
-          name = string.format("%s[0..%d]", reg.name, reg.count - 1) }
+          name = handles.element_name(reg, "0.." .. reg.count - 1) }
       else
         for i = 0, reg.count - 1 do
-          local name = string.format("%s[%d]", reg.name, i)
+          local name = handles.element_name(reg, i)
           rows[#rows + 1] = { reg = reg, name = name, value = dev:peek(name),
             offset = reg.offset + i * reg.stride }
         end
@@ -152,6 +155,11 @@ add {
     prompt:print(irq.fire(dev, n))
   end,
 }
+
+-- How many words a command takes: those that its args name.
+local function most(entry)
+  return select(2, entry.args:gsub("[%u]+", ""))
+end
 
 local function usage(entry)
   local has_name = not entry.run and entry.name ~= "driver"
@@ -255,6 +263,15 @@ function M.get(name)
   return entry and entry.run and entry
 end
 
+-- run(prompt, entry, ...): a command with its arguments; too many of them are a mistake.
+function M.run(prompt, entry, ...)
+  local n = most(entry)
+  if select("#", ...) > n then
+    fail("%s: %s is one word too many; it is `%s`", entry.name, show.value((select(n + 1, ...))), usage(entry))
+  end
+  return entry.run(prompt, ...)
+end
+
 -- parse(line) -> entry, { words… } if the line is a command, else nil: `irq(0)`, `regs = 5`
 -- and `help.x` are Lua.
 function M.parse(line)
@@ -263,7 +280,9 @@ function M.parse(line)
   if not entry or rest:find "^%s*[%(=%.%[:,\"'{]" then return nil end
   if rest ~= "" and not rest:find "^%s" then return nil end
   local words = {}
-  for word in rest:gmatch "%S+" do words[#words + 1] = word end
+  for word in rest:gmatch "%S+" do
+    words[#words + 1] = word:match '^"(.*)"$' or word:match "^'(.*)'$" or word
+  end
   return entry, words
 end
 

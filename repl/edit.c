@@ -130,8 +130,8 @@ static int suspend(int count, int key)
 	return rl_forced_update_display();
 }
 
-/* While typing, Ctrl-C and Ctrl-Z are keys: as signals they would reach the event loop, which
- * takes SIGINT for the wish to end. SIGTERM stays the loop's, hence no rl_catch_signals.
+/* While typing, Ctrl-Z is a key: the line must leave the screen in order. Ctrl-C is a signal always,
+ * since a hook may hang (interrupt.c). SIGTERM stays the loop's, hence no rl_catch_signals.
  */
 static void prep_terminal(int meta)
 {
@@ -140,7 +140,6 @@ static void prep_terminal(int meta)
 	rl_prep_terminal(meta);
 	if (tcgetattr(STDIN_FILENO, &t))
 		return;
-	t.c_cc[VINTR] = _POSIX_VDISABLE;
 	t.c_cc[VSUSP] = _POSIX_VDISABLE;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &t);
 }
@@ -216,6 +215,12 @@ void edit_read_key(void)
 	rl_callback_read_char();
 }
 
+void edit_abandon(void)
+{
+	rl_stuff_char('C' & 0x1f);
+	rl_callback_read_char();
+}
+
 bool edit_above(const char *text)
 {
 	rl_clear_visible_line();
@@ -239,6 +244,10 @@ void edit_stop(struct mb_repl *r)
 }
 
 void edit_read_key(void)
+{
+}
+
+void edit_abandon(void)
 {
 }
 

@@ -91,26 +91,42 @@ end
 
 function M.is_register(v) return ffi.istype(register_type, v) end
 
+-- as_typed(name): the device of that name in Lua; a second edu is called edu#2, which is no name.
+function M.as_typed(name)
+  return name:find "^[%a_][%w_]*$" and name or string.format("device(%q)", name)
+end
+
+-- element_name(reg, index): "reg", "reg[2]", "group[2].reg"
+function M.element_name(reg, index)
+  if not index then return reg.name end
+  if reg.group then return string.format("%s[%s].%s", reg.group, index, reg.member) end
+  return string.format("%s[%s]", reg.name, index)
+end
+
+-- full_name(dev, reg, index): as one types it.
+function M.full_name(dev, reg, index)
+  return M.as_typed(dev.name) .. "." .. M.element_name(reg, index)
+end
+
 -- open(handle) -> device object, row, full name, index
 local function open(handle)
   local at = slots[handle.mb_slot]
   local dev = M.device(at.dev)
   local reg = need_register(dev, at.reg)
-  local full = at.dev .. "." .. at.reg
-  if at.index then full = full .. "[" .. at.index .. "]" end
-  return dev, reg, full, at.index
+  return dev, reg, M.full_name(dev, reg, at.index), at.index
 end
 
 local function whole(reg, full, index)
   if M.is_array(reg) and not index then
-    fail("%s is an array of %d registers: say which, %s[0] to %s[%d]", full, reg.count, full,
-      full, reg.count - 1)
+    local dev = full:sub(1, #full - #reg.name)
+    fail("%s is an array of %d registers: say which, %s%s to %s%s", full, reg.count, dev,
+      M.element_name(reg, 0), dev, M.element_name(reg, reg.count - 1))
   end
 end
 
 -- path(reg, index): the register's name as peek and poke of the device take it.
 local function path(reg, index)
-  return index and reg.name .. "[" .. index .. "]" or reg.name
+  return M.element_name(reg, index)
 end
 
 local function peek(handle)
@@ -186,7 +202,7 @@ end
 -- poke_register(dev, name, value): what `edu.name = value` does.
 function M.poke_register(dev, name, value)
   local reg = need_register(dev, name)
-  local full = dev.name .. "." .. name
+  local full = M.full_name(dev, reg)
   whole(reg, full)
   poke(dev, reg, nil, fits(value, reg.width, full))
 end
@@ -291,6 +307,10 @@ local function group_handle(dev, name, index)
   return setmetatable({ [GROUP] = { dev = dev.name, name = name, index = index } }, group_meta)
 end
 
+local function group_name(at)
+  return M.as_typed(at.dev) .. "." .. at.name .. (at.index and "[" .. at.index .. "]" or "")
+end
+
 local function member(handle, key)
   local at = rawget(handle, GROUP)
   local dev = M.device(at.dev)
@@ -298,13 +318,13 @@ local function member(handle, key)
   for _, reg in ipairs(group_members(dev, at.name)) do
     if reg.member == key then
       if M.is_array(reg) and not at.index then
-        fail("%s.%s is an array of groups: say which, %s.%s[0].%s", at.dev, at.name, at.dev, at.name, key)
+        fail("%s is an array of groups: say which, %s[0].%s", group_name(at), group_name(at), key)
       end
       return make(at.dev, reg.name, at.index)
     end
     names[#names + 1] = reg.member
   end
-  fail("%s.%s has no register '%s'%s", at.dev, at.name, tostring(key), M.hint(tostring(key), names,
+  fail("%s has no register '%s'%s", group_name(at), tostring(key), M.hint(tostring(key), names,
     "; its registers: " .. table.concat(names, ", ")))
 end
 
@@ -313,9 +333,9 @@ function group_meta.__index(handle, key)
   local at = rawget(handle, GROUP)
   local dev = M.device(at.dev)
   local first = group_members(dev, at.name)[1]
-  if at.index or not first.count then fail("%s.%s is not an array of groups", at.dev, at.name) end
+  if at.index or not first.count then fail("%s is not an array of groups", group_name(at)) end
   if key ~= math.floor(key) or key < 0 or key >= first.count then
-    fail("%s.%s[%s] does not exist: there are 0 to %d", at.dev, at.name, tostring(key), first.count - 1)
+    fail("%s[%s] does not exist: there are 0 to %d", group_name(at), tostring(key), first.count - 1)
   end
   return group_handle(dev, at.name, key)
 end
@@ -329,7 +349,7 @@ function group_meta.__tostring(handle)
   local at, names = rawget(handle, GROUP), {}
   local members = group_members(M.device(at.dev), at.name)
   for i, reg in ipairs(members) do names[i] = reg.member end
-  return string.format("%s.%s%s: %s", at.dev, at.name, at.index and "[" .. at.index .. "]" or
+  return string.format("%s%s: %s", group_name(at), not at.index and
     members[1].count and string.format("[0..%d]", members[1].count - 1) or "", table.concat(names, ", "))
 end
 
@@ -364,11 +384,6 @@ function M.device_handle(name)
   M.device(name)
   devices[name] = devices[name] or setmetatable({ [NAME] = name }, device_meta)
   return devices[name]
-end
-
--- as_typed(name): the device of that name in Lua; a second edu is called edu#2, which is no name.
-function M.as_typed(name)
-  return name:find "^[%a_][%w_]*$" and name or string.format("device(%q)", name)
 end
 
 -- device_of(v): the device object meant by a handle or a name, or nil.

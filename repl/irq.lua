@@ -22,7 +22,7 @@ local function register_at(dev, row)
   for _, reg in ipairs(dev.registers) do
     local last = reg.offset + ((reg.count or 1) - 1) * (reg.stride or 0)
     if reg.bar == row.bar and row.offset >= reg.offset and row.offset <= last then
-      return reg, handles.is_array(reg) and reg.name .. "[" .. row.index .. "]" or reg.name
+      return reg, handles.element_name(reg, handles.is_array(reg) and row.index or nil)
     end
   end
 end

@@ -7,8 +7,6 @@
 #ifndef MOONBAR_REPL_PRIV_H
 #define MOONBAR_REPL_PRIV_H
 
-#include <signal.h>
-
 #include "repl.h"
 
 #define PROMPT		"> "
@@ -22,7 +20,8 @@ struct mb_repl {
 	bool editing;		/* the prompt is on the screen, waiting for keys */
 	bool more;		/* the statement goes on in the next line */
 	bool quit;
-	volatile sig_atomic_t interrupts;	/* Ctrl-C while the last line was evaluated */
+	bool interrupted;	/* Ctrl-C while the last line was evaluated */
+	int watch;		/* epoll of the terminal and Ctrl-C, -1: no terminal */
 	int status;
 	char *line;		/* plain reader: bytes since the last newline */
 	size_t len, room;
@@ -46,7 +45,25 @@ void repl_end_of_input(struct mb_repl *r);
 int edit_start(struct mb_repl *r);
 void edit_stop(struct mb_repl *r);
 void edit_read_key(void);
+/* edit_abandon() - forget the line, as Ctrl-C does */
+void edit_abandon(void);
 /* edit_above() - print a line above the one being typed; false if there is no readline */
 bool edit_above(const char *text);
+
+/* ---- interrupt.c, for repl.c ---- */
+
+/* interrupt_start() - Ctrl-C is ours from now on. @tty: also while nothing runs */
+void interrupt_start(lua_State *L, bool tty);
+void interrupt_stop(void);
+/* interrupt_fd() - readable after Ctrl-C while no line ran. interrupt_take(): was there one, and did it
+ * stop no hook?
+ */
+int interrupt_fd(void);
+bool interrupt_take(void);
+/* interrupt_rest() - the thread is back where nothing runs away; true: Ctrl-C was pressed since */
+bool interrupt_rest(void);
+/* functions of term, for prompt.lua */
+int interrupt_running(lua_State *L);
+int interrupt_caught(lua_State *L);
 
 #endif

@@ -8,7 +8,6 @@
 -- Try it:  make && printf '6 * 7\nedu.id\n' | ./moonbar run lua/devices/edu.lua
 
 local ffi = require "ffi"
-local jit = require "jit"
 local bit = require "bit"
 local language = require "moonbar.words"
 local mistakes = require "moonbar.mistakes"
@@ -37,6 +36,18 @@ local function unwrapping(f)
   end
 end
 
+-- LuaJIT's bit operations are signed; a register is not. What shifts a sign or asks for one keeps it.
+local signed = { arshift = true, tobit = true, tohex = true }
+
+local function bits(name, f)
+  f = unwrapping(f)
+  if signed[name] then return f end
+  return function(...)
+    local v = f(...)
+    return type(v) == "number" and v % 2 ^ 32 or v
+  end
+end
+
 local function words(prompt, mb)
   local env = {
     mb = mb, ffi = ffi, tonumber = unwrapping(tonumber), bit = {},
@@ -45,11 +56,11 @@ local function words(prompt, mb)
       return handles.driver(handles.device_of(device) or handles.device(device))
     end,
   }
-  for name, f in pairs(bit) do env.bit[name] = unwrapping(f) end
-  for name, f in pairs(language.bits) do env[name] = unwrapping(f) end
+  for name, f in pairs(bit) do env.bit[name] = bits(name, f) end
+  for name, f in pairs(language.bits) do env[name] = bits(name, f) end
   for name, n in pairs(mb.units) do env[name] = n end
   for _, name in ipairs(commands.names()) do
-    env[name] = function(...) commands.get(name).run(prompt, ...) end
+    env[name] = function(...) commands.run(prompt, commands.get(name), ...) end
   end
   return env
 end
@@ -157,6 +168,7 @@ end
 -- A chunk's own position says nothing when the chunk is one line.
 local function without_position(message, source)
   if type(message) ~= "string" then return show.value(message) end
+  if message:find ": interrupted$" then return "interrupted" end
   if source:find "\n" then return (message:gsub("^prompt:(%d+): ", "line %1: ")) end
   return (message:gsub("^prompt:%d+: ", ""))
 end
@@ -172,15 +184,18 @@ function Prompt:show_results(results)
   end
 end
 
--- protected(f, source): run f, show its results if wanted; "ok" or "error".
+-- protected(f, source): run f, show its results if wanted; "ok" or "error". Ctrl-C stops f, and
+-- not what comes after it.
 function Prompt:protected(f, source, wants_results)
-  local results
+  local term = self.term
   local ok, message = xpcall(function()
-    results = pack(true, f())
+    term.running(true)
+    local results = pack(true, f())
     if wants_results then self:show_results(results) end
-  end, function(m) return without_position(m, source) end)
+    term.running(false)
+  end, term.caught)
   if ok then return self.leaving and "quit" or "ok" end
-  self:complain(message)
+  self:complain(without_position(message, source))
   return "error"
 end
 
@@ -207,7 +222,6 @@ function Prompt:evaluate(source)
   for names in source:gmatch "local%s+([%w_,%s]+)" do
     for name in names:gmatch "[%a_][%w_]*" do self.locals[name] = true end
   end
-  jit.off(chunk, true)    -- compiled loops would not notice Ctrl-C
   return self:protected(setfenv(chunk, self.env), source, second)
 end
 
@@ -226,7 +240,7 @@ function Prompt:line(text)
   end
   local entry, args = commands.parse(text)
   if entry and self.vars[entry.name] == nil then
-    return self:protected(function() entry.run(self, unpack(args)) end, text, false)
+    return self:protected(function() commands.run(self, entry, unpack(args)) end, text, false)
   end
   return self:evaluate(text)
 end
@@ -267,10 +281,13 @@ end
 -- ---- a new one --------------------------------------------------------------------------------
 
 -- new(term) -> a prompt. term: tty and color (booleans), above(text), which prints above the
--- line being typed, width() -> columns or nil; out(text) for output and error_prefix before
+-- line being typed, width() -> columns or nil, running(on) and caught(message) of interrupt.c (none:
+-- nothing can be stopped); out(text) for output and error_prefix before
 -- errors, if they are to differ from a terminal's or a script's. Becomes the log of module "moonbar".
 function M.new(term)
   local mb = require "moonbar"
+  term.running = term.running or function() end
+  term.caught = term.caught or function(message) return message end
   local prompt = setmetatable({
     term = term, mb = mb, vars = {}, known = {}, locals = {}, failures = 0, line_number = 0,
   }, Prompt)

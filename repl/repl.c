@@ -11,10 +11,10 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@
 
 #include "priv.h"
 
-/* SIGINT and the log carry no context, and readline's state is global anyway. */
+/* The log carries no context, and readline's state is global anyway. */
 static struct mb_repl *the_repl;
 
 /* ---- the terminal, as Lua sees it ------------------------------------------------------ */
@@ -85,7 +85,7 @@ static void push_term(struct mb_repl *r)
 {
 	lua_State *L = r->L;
 
-	lua_createtable(L, 0, 4);
+	lua_createtable(L, 0, 6);
 	lua_pushboolean(L, r->tty);
 	lua_setfield(L, -2, "tty");
 	lua_pushboolean(L, wants_color());
@@ -94,41 +94,20 @@ static void push_term(struct mb_repl *r)
 	lua_setfield(L, -2, "above");
 	lua_pushcfunction(L, term_width);
 	lua_setfield(L, -2, "width");
+	lua_pushcfunction(L, interrupt_running);
+	lua_setfield(L, -2, "running");
+	lua_pushcfunction(L, interrupt_caught);
+	lua_setfield(L, -2, "caught");
 	/* term */
 }
 
 /* ---- the one door into Lua -------------------------------------------------------------- */
-
-static lua_State *running;
-
-static void stop_hook(lua_State *L, lua_Debug *ar)
-{
-	(void)ar;
-	lua_sethook(L, NULL, 0, 0);
-	lua_pushliteral(L, "interrupted");
-	lua_error(L);
-}
-
-/* Async-signal-safe as far as LuaJIT promises for lua_sethook(). The prompt's own chunks are
- * never compiled (prompt.lua), since compiled loops do not look at hooks. A hook of the device
- * may be: then the third Ctrl-C ends the program, as SIGINT does by default.
- */
-static void on_sigint(int sig)
-{
-	if (running)
-		lua_sethook(running, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-	if (the_repl && ++the_repl->interrupts == 3) {
-		signal(sig, SIG_DFL);
-		raise(sig);
-	}
-}
 
 /* Calls prompt:NAME(text) with Ctrl-C ending that call only. Leaves its one result on the
  * stack and returns 0; on failure leaves nothing, shows the error and returns -1.
  */
 int repl_call(struct mb_repl *r, const char *name, const char *text, size_t len)
 {
-	struct sigaction act = { .sa_handler = on_sigint }, old;
 	lua_State *L = r->L;
 	int ret;
 
@@ -138,13 +117,8 @@ int repl_call(struct mb_repl *r, const char *name, const char *text, size_t len)
 	lua_pushlstring(L, text, len);
 	/* method, prompt, text */
 
-	running = L;
-	r->interrupts = 0;
-	sigaction(SIGINT, &act, &old);
 	ret = lua_pcall(L, 2, 1, 0);
-	sigaction(SIGINT, &old, NULL);
-	running = NULL;
-	lua_sethook(L, NULL, 0, 0);
+	r->interrupted = interrupt_rest();
 	fflush(stdout);
 	if (!ret)
 		return 0;	/* result */
@@ -182,7 +156,7 @@ void repl_feed(struct mb_repl *r, const char *text, size_t len)
 		len -= (size_t)(nl + 1 - text);
 		text = nl + 1;
 	}
-	if (r->interrupts && !r->tty)
+	if (r->interrupted && !r->tty)
 		r->quit = true;		/* Ctrl-C on a script ends the script */
 	r->editing = !r->quit;
 }
@@ -274,6 +248,28 @@ fail:
 	return -1;
 }
 
+/* At a terminal the loop watches its keys and Ctrl-C through one descriptor. */
+static int open_watch(struct mb_repl *r, struct mb_error *err)
+{
+	int fds[] = { STDIN_FILENO, interrupt_fd() };
+	size_t i;
+
+	r->watch = epoll_create1(EPOLL_CLOEXEC);
+	for (i = 0; r->watch >= 0 && i < sizeof(fds) / sizeof(fds[0]); i++) {
+		struct epoll_event ev = { .events = EPOLLIN };
+
+		if (epoll_ctl(r->watch, EPOLL_CTL_ADD, fds[i], &ev)) {
+			close(r->watch);
+			r->watch = -1;
+		}
+	}
+	if (r->watch >= 0)
+		return 0;
+	snprintf(err->text, sizeof(err->text), "the terminal cannot be watched: %s",
+		 strerror(errno));
+	return -1;
+}
+
 struct mb_repl *mb_repl_new(lua_State *L, struct mb_error *err)
 {
 	struct mb_repl *r;
@@ -289,12 +285,18 @@ struct mb_repl *mb_repl_new(lua_State *L, struct mb_error *err)
 		return NULL;
 	}
 	r->L = L;
+	r->watch = -1;
 	r->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	if (load_prompt(r, err)) {
 		free(r);
 		return NULL;
 	}
 	the_repl = r;
+	interrupt_start(L, r->tty);
+	if (r->tty && open_watch(r, err)) {
+		mb_repl_free(r);
+		return NULL;
+	}
 	if (!repl_call(r, "greet", "", 0))
 		lua_pop(L, 1);
 	r->edits = r->tty && !edit_start(r);
@@ -305,20 +307,47 @@ struct mb_repl *mb_repl_new(lua_State *L, struct mb_error *err)
 
 int mb_repl_fd(const struct mb_repl *repl)
 {
-	(void)repl;
-	return STDIN_FILENO;
+	return repl->watch >= 0 ? repl->watch : STDIN_FILENO;
+}
+
+/* Ctrl-C while nothing ran */
+static void abandon_line(struct mb_repl *r)
+{
+	if (r->edits) {
+		edit_abandon();
+		return;
+	}
+	r->len = 0;
+	if (!repl_call(r, "abandon", "", 0))
+		repl_take_verdict(r);
+	putchar('\n');
+	show_prompt(r);
+}
+
+static bool has_input(void)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 int mb_repl_input(void *repl)
 {
 	struct mb_repl *r = repl;
+	bool pressed;
 
 	if (r->quit)
 		return 1;
-	if (r->edits)
-		edit_read_key();
-	else
-		read_plain(r);
+	pressed = r->tty && interrupt_take();
+	interrupt_rest();
+	if (pressed)
+		abandon_line(r);
+	if (has_input()) {
+		if (r->edits)
+			edit_read_key();
+		else
+			read_plain(r);
+	}
 	fflush(stdout);
 	return r->quit;
 }
@@ -335,6 +364,9 @@ void mb_repl_free(struct mb_repl *repl)
 	repl->editing = false;
 	if (repl->edits)
 		edit_stop(repl);
+	interrupt_stop();
+	if (repl->watch >= 0)
+		close(repl->watch);
 	luaL_unref(repl->L, LUA_REGISTRYINDEX, repl->prompt);
 	the_repl = NULL;
 	free(repl->line);

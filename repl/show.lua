@@ -71,9 +71,14 @@ local function table_text(t)
   return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
 end
 
+local LONGEST = 256             -- bytes of a string that are shown
+
 -- value(v): what an expression's result looks like.
 function M.value(v)
   if type(v) == "number" or is_wide(v) then return M.number(v) end
+  if type(v) == "string" and #v > LONGEST then
+    return ("%s... (%d bytes; `md` shows memory)"):format(M.value(v:sub(1, LONGEST)), #v)
+  end
   if type(v) == "string" then
     return '"' .. v:gsub('[%c"\\\127-\255]', function(c)
       if c == "\n" then return "\\n" end

@@ -128,6 +128,12 @@ static int l_repl_input(lua_State *L)
 	return 1;
 }
 
+static int l_repl_terminal(lua_State *L)
+{
+	lua_pushboolean(L, isatty(0) && isatty(1));
+	return 1;
+}
+
 static int l_repl_close(lua_State *L)
 {
 	lua_pushinteger(L, mb_repl_status(repl));
@@ -141,6 +147,7 @@ static int open_prompt(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "wanted", l_repl_wanted }, { "open", l_repl_open },
 		{ "input", l_repl_input }, { "close", l_repl_close },
+		{ "terminal", l_repl_terminal },
 		{ NULL, NULL }
 	};
 

@@ -39,11 +39,16 @@ static void push_device(lua_State *L, struct binding *b)
 	lua_remove(L, -2);			/* ... device or nil */
 }
 
-/* The hook failed with a message on the stack; tell core.on_error, and stderr if that fails. */
+/* The hook failed with a message on the stack; tell core.on_error, and stderr if that fails. Ctrl-C,
+ * a debug hook that raises, may have stopped the hook, and is not to stop the report.
+ */
 static void report(struct binding *b, enum mb_event event, uint32_t row)
 {
 	lua_State *L = b->L;			/* ... message */
+	lua_Hook hook = lua_gethook(L);
+	int mask = lua_gethookmask(L), count = lua_gethookcount(L);
 
+	lua_sethook(L, NULL, 0, 0);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, b->on_error);	/* ... message core */
 	lua_getfield(L, -1, "on_error");	/* ... message core on_error */
 	lua_replace(L, -2);			/* ... message on_error */
@@ -54,11 +59,13 @@ static void report(struct binding *b, enum mb_event event, uint32_t row)
 		lua_pushvalue(L, -5);		/* ... message on_error device event row message */
 		if (!lua_pcall(L, 4, 0, 0)) {	/* ... message */
 			lua_pop(L, 1);
+			lua_sethook(L, hook, mask, count);
 			return;
 		}
 	}
 	fprintf(stderr, "moonbar: a hook failed: %s\n", lua_tostring(L, -2));
 	lua_pop(L, 2);
+	lua_sethook(L, hook, mask, count);
 }
 
 static int call_door(void *ctx, enum mb_event event, uint32_t row, struct mb_call *call)

@@ -63,6 +63,11 @@ says 2 "broken.lua:[0-9]+: " "test of a broken file" ./moonbar test "$dir/broken
 says 0 '^16777453$' "-e drives a device" ./moonbar -e 'print(driver("edu").id)' lua/devices/edu.lua
 says 2 "command line" "-e with a syntax error" ./moonbar -e 'print('
 says 1 '^moonbar: \(command line\):1: boom$' "-e that raises: one line, the command's own" ./moonbar -e 'error("boom")'
+says 1 '^moonbar: \(command line\):1: [^'$'\n'']*lua:[0-9]+: attempt' "-e that makes the library raise" \
+	./moonbar -e 'require("moonbar.map").find({}, {})'
+says 1 '^moonbar: \(command line\):2: load\(nil\): right would be' "-e: a mistake is on the line that made it" \
+	./moonbar -e $'\nmb.load(nil)'
+says 1 '"?what"? = ' "-e that raises a table" ./moonbar -e 'error { what = 5 }'
 says 1 "boom" "-e that raises" ./moonbar -e 'error("boom")'
 says 1 'module.*--on sim' "no /dev/pciem: which module, and what else" \
 	./moonbar run --on "pciem:$dir/pciem" lua/devices/edu.lua

@@ -61,6 +61,21 @@ is 'the device works while the pipe is empty' "$(cat "$mb_tmp/out")" '0x78 (120)
 	timeout 20 ./moonbar run lua/devices/edu.lua > "$mb_tmp/out" 2>&1
 is 'and while half a line has come' "$(cat "$mb_tmp/out")" '0x78 (120)'
 
+cat > "$mb_tmp/bad.lua" <<'LUA'
+device "bad" { id = "1234:5678" }
+bar(0, 4096) { a = { 0x00, rw, write = function() error("no such luck") end } }
+LUA
+echo 'bad.a:write(1)' | timeout 20 ./moonbar run "$mb_tmp/bad.lua" > "$mb_tmp/out" 2>&1
+is 'a hook that raises makes the status 1' $? 1
+like 'and is told' "$(cat "$mb_tmp/out")" 'bad: a, write hook: .*bad.lua:2: no such luck'
+
+# Ctrl-C: compiled loops, with and without a test in them, and code that catches errors.
+for line in 'while true do end' 'n = 0; while true do n = n + 1 end' 'for i = 1, math.huge do edu.liveness = 1 end' \
+	'while true do pcall(function() while true do end end) end' 'repeat until pcall(pcall, error) == nil'; do
+	printf '%s\n1\n' "$line" | timeout -s INT -k 8 1 ./moonbar run lua/devices/edu.lua > "$mb_tmp/out" 2>&1
+	is "SIGINT stops: $line" "$(cat "$mb_tmp/out")" 'stdin:1: interrupted'
+done
+
 run 'regs'
 like 'regs without a terminal is not cut' "$out" 'Reads back the complement of the last write'
 is 'and has no escape sequence' "$(grep -c $'\e' <<< "$out")" 0

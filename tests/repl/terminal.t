@@ -12,7 +12,11 @@ function event.speak(dev) log("the time has come") end
 bar(0, 4096) {
   go = { 0x00, rw, write = function(dev) after(700*ms, "speak") end },
   hang = { 0x04, rw, write = function(dev) local n = 0; while n >= 0 do n = n + 1 end end },
+  spin = { 0x08, rw, read = function(dev) while true do end end },
+  later = { 0x0c, rw, write = function(dev) after(700*ms, "hang") end },
+  deep = { 0x10, rw, write = function(dev) (("a"):rep(60)):find(("a-"):rep(50) .. "b") end },
 }
+function event.hang(dev) log("hanging now"); while true do end end
 LUA
 
 term_start 100 './moonbar run lua/devices/edu.lua'
@@ -137,10 +141,33 @@ at_prompt
 type_line 'late.hang:write(1)'
 sleep 0.5
 keys C-c
-sleep 0.2
+sees 'Ctrl-C stops a hook that never returns, in a compiled loop, and says where' 'late: hang, write hook: .*late.lua:5: interr'
+at_prompt
+type_line 'late.spin:read()'
+sleep 0.5
+keys C-c
+sees 'and a read hook' 'late: spin, read hook: .*late.lua:6: interr'
+at_prompt
+type_line 'late.go.value'
+sees 'and the device goes on' '^0x0 \(0\)$'
+type_line 'late.later:write(1)'
+at_prompt
+type_text 'half a line'
+sees 'an event hangs while a line is typed' '^late: hanging now$'
+sleep 0.3
+keys C-c
+sees 'and Ctrl-C stops it' 'late: event hang: .*late.lua:10: interr'
+ends_with 'and keeps the line' '> half a line'
+keys C-c
+at_prompt
+pass 'which the next Ctrl-C abandons'
+type_line 'late.deep:write(1)'
+sleep 0.5
 keys C-c
 sleep 0.2
 keys C-c
-sees 'the third Ctrl-C gets out of a hook that never returns' '\[status 130\]$'
+sleep 0.2
+keys C-c
+sees 'the third Ctrl-C ends Moonbar in what cannot be stopped' '\[status 130\]$'
 sees 'with the terminal as it was' '^icanon$'
 done_testing

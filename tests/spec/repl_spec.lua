@@ -274,6 +274,32 @@ describe("the prompt on edu", function()
   it("takes negative numbers that fit as two's complement", function()
     gives("edu.liveness = bit.bnot(5)", "")
     gives("edu.liveness.value", "0xfffffffa (4294967290)")
+    gives("edu.liveness = -6", "")
+    gives("edu.liveness.value", "0xfffffffa (4294967290)")
+  end)
+
+  it("has bit operations that are unsigned, as registers are", function()
+    gives("bnot(5), bit.bnot(5)", "0xfffffffa (4294967290)\n0xfffffffa (4294967290)")
+    gives("bit.bor(2^31, 1), bit.lshift(1, 31)", "0x80000001 (2147483649)\n0x80000000 (2147483648)")
+    gives("bit.tobit(0xffffffff), bit.arshift(-8, 1)", "-0x1 (-1)\n-0x4 (-4)")
+    gives("bnot(5ULL)", "0xfffffffffffffffa (18446744073709551610)")
+  end)
+
+  it("refuses words too many", function()
+    fails("regs edu irq foo", "regs: \"foo\" is one word too many; it is `regs [DEVICE] [PATTERN]`")
+    fails("irq edu 0 1", "irq: \"1\" is one word too many; it is `irq [DEVICE] VECTOR`")
+    fails("help regs irq", "help: \"irq\" is one word too many")
+    fails("quit now", "quit: \"now\" is one word too many; it is `quit`")
+    fails("regs(edu, 'irq', 5)", "regs: 0x5 (5) is one word too many")
+    assert.equal((type_line "regs edu irq*"), (type_line 'regs edu "irq*"'))
+  end)
+
+  it("shows the beginning of a long string", function()
+    local out = type_line '("x"):rep(5000)'
+    assert.is_true(#out < 400)
+    assert.is_truthy(out:find("... (5000 bytes", 1, true))
+    gives('("x"):rep(100)', '"' .. ("x"):rep(100) .. '"')
+    gives("edu.dma_src = -1", "")
     gives("edu.dma_src = -1", "")
     gives("edu.dma_src.value", "0xffffffffffffffff (18446744073709551615)")
   end)
@@ -416,14 +442,34 @@ describe("groups and configuration space", function()
     end
     for line, want in pairs {
       ["g.ch[4]"] = "g.ch[4] does not exist: there are 0 to 3",
-      ["g.ch[0].lne"] = "g.ch has no register 'lne'; did you mean 'len'?",
+      ["g.ch[0].lne"] = "g.ch[0] has no register 'lne'; did you mean 'len'?",
       ["g.ch.len"] = "g.ch is an array of groups: say which, g.ch[0].len",
       ["g.one[0]"] = "g.one is not an array of groups",
     } do
       assert.is_truthy(select(2, type_line(line)):find(want, 1, true), line)
     end
     assert.equals(5, dev:peek "ch[1].len")
+    local table_of_registers = type_line "regs"
+    assert.is_truthy(table_of_registers:find(" ch[1].len ", 1, true))
+    assert.is_truthy((type_line "g.ch[1].len"):find("^g%.ch%[1%]%.len = 0x00000005"))
     dev:free()
+  end)
+
+  it("are named as one types them, also of a second device of one name", function()
+    local text = [[device "g" { id = "1234:0001" }
+      bar(0, 4096) { ch = group(0x100, { 4, stride = 0x20 }) { len = { 4, rw, 7 } }, a = { 0, rw } }]]
+    local first, second = load_text(text), load_text(text)
+    local type_line = new_prompt(100)
+    for line, want in pairs {
+      ['device("g#2").ch[1].len = -1/2'] = 'device("g#2").ch[1].len takes a whole number',
+      ['device("g#2").ch.len'] = 'device("g#2").ch is an array of groups: say which, device("g#2").ch[0].len',
+      ['device("g#2").b'] = 'g#2 has no register',
+    } do
+      assert.is_truthy(select(2, type_line(line)):find(want, 1, true), line .. ": " .. select(2, type_line(line)))
+    end
+    assert.is_truthy((type_line 'device("g#2").a'):find('device("g#2").a = 0x', 1, true))
+    second:free()
+    first:free()
   end)
 end)
 

@@ -6,9 +6,13 @@
 -- Try it:  ./moonbar check -v lua/devices/edu.lua
 
 local core = require "moonbar.core"
+local errors = require "moonbar.errors"
 local mb = require "moonbar"
 
 local cli = {}
+
+-- What error{…} raised, in words.
+local function show_value(v) return require("repl.show").value(v) end
 
 local function complain(...)
   io.stderr:write("moonbar: ", string.format(...), "\n")
@@ -89,6 +93,7 @@ local function serve_with_prompt(devices, prompt)
   end
   local called, ok, message = pcall(core.loop, cores(devices), fd, prompt.input)
   local status = prompt.close()
+  if status == 0 and errors.raised > 0 and not prompt.terminal() then status = 1 end
   if not called or not ok then
     complain("%s", tostring(message or ok))
     return 1
@@ -191,20 +196,17 @@ function cli.eval(request)
     return 2
   end
   local ok, message = xpcall(setfenv(chunk, mb.script_env()), function(what)
-    local lines = { tostring(what) }
-    for line in debug.traceback("", 2):gmatch("[^\n]+") do       -- where in the command line it came from
-      if line:find("(command line):%d") and not lines[1]:find("(command line)", 1, true) then
-        lines[#lines + 1] = line
-      end
-    end
-    return table.concat(lines, "\n")
+    local text = type(what) == "string" and what or show_value(what)
+    if text:find("(command line):", 1, true) then return text end
+    local place = debug.traceback("", 2):match("(%(command line%):%d+:)")
+    return place and place .. " " .. text or text
   end)
   free_all(devices)
   if not ok then
     complain("%s", message)
     return 1
   end
-  return 0
+  return errors.raised > 0 and 1 or 0
 end
 
 return cli

@@ -419,6 +419,9 @@ end
 
 -- Load a device file. The device object; or nil and the list of mistakes.
 function M.load(path, given)
+  if type(path) ~= "string" then
+    mistakes_of.blame("load(%s): right would be the path of a device file, as in mb.load \"edu.lua\"", tostring(path))
+  end
   local ctx = new_context()
   local def = define(path, ctx, given or {}, false)
   if #def.mistakes > 0 then return nil, def.mistakes end

@@ -91,6 +91,8 @@ local function in_hook(ctx, event, row, text)
   return ("%s:%d: %s"):format(info.short_src, info.linedefined, what)
 end
 
+M.raised = 0                    -- how many hooks and events have raised, of all devices
+
 function M.on_error(ctx, event, row, message)
   local text, trace = split_trace(message)
   local where, is_outside = hook_text(ctx, event, row), memory.is_outside(text)
@@ -102,12 +104,14 @@ function M.on_error(ctx, event, row, message)
       place and " (" .. place .. ")" or "")
     return
   end
+  M.raised = M.raised + 1
   if ctx.hook_failed then ctx.hook_failed(where .. ": " .. text) end    -- selftest.lua
   local lines = own_lines(ctx, trace)
   local effect = event == lib.event.read and "; the driver reads the stored value"
     or event == lib.event.write and "; the write is kept" or ""
-  ctx.log_once(where .. "\0" .. text, "%s: %s%s%s", where, text, effect,
-    #lines > 1 and "\n" .. table.concat(lines, "\n") or "")
+  local whole = ("%s: %s%s%s"):format(where, text, effect, #lines > 1 and "\n" .. table.concat(lines, "\n") or "")
+  if text:find(": interrupted$") then ctx.log(whole)            -- somebody has pressed Ctrl-C
+  else ctx.log_once(where .. "\0" .. text, "%s", whole) end
 end
 
 function M.install(core)
