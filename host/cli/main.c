@@ -196,7 +196,7 @@ static int run_verb(const struct cli *cli)
 		return 1;
 	}
 	lua_getfield(L, -1, cli->verb);
-	lua_createtable(L, 0, 8);				/* traceback cli verb request */
+	lua_createtable(L, 0, 12);				/* traceback cli verb request */
 	lua_pushstring(L, cli->on);
 	lua_setfield(L, -2, "on");
 	lua_pushstring(L, cli->code);
@@ -209,6 +209,18 @@ static int run_verb(const struct cli *cli)
 	lua_setfield(L, -2, "demo");
 	lua_pushboolean(L, cli->no_prompt);
 	lua_setfield(L, -2, "no_prompt");
+	lua_pushboolean(L, cli->list);
+	lua_setfield(L, -2, "list");
+	lua_pushstring(L, cli->out);
+	lua_setfield(L, -2, "out");
+	lua_pushstring(L, cli->format);
+	lua_setfield(L, -2, "format");
+	lua_createtable(L, cli->nonly, 0);			/* traceback cli verb request only */
+	for (i = 0; i < cli->nonly; i++) {
+		lua_pushstring(L, cli->only[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_setfield(L, -2, "only");
 	for (i = 0; i < cli->nargs; i++) {
 		lua_pushstring(L, cli->args[i]);
 		lua_rawseti(L, -2, i + 1);

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- cli.lua: the verbs of the moonbar command: run, check, test and -e. Each takes the
--- request that host/cli/main.c has read from the command line and returns the
--- exit status.
+-- cli.lua: the verbs of the moonbar command: run, check, test and -e; those of other formats are in formats/.
+-- Each takes the request that host/cli/main.c has read from the command line and returns the exit status.
 --
 -- Try it:  ./moonbar check -v lua/devices/edu.lua
 
@@ -207,6 +206,16 @@ function cli.eval(request)
     return 1
   end
   return errors.raised > 0 and 1 or 0
+end
+
+-- doc, header, export, import, driver: other formats
+for _, verb in ipairs { "doc", "header", "export", "import", "driver" } do
+  cli[verb] = function(request)
+    local run = require("moonbar.formats")[verb]
+    if run then return run(request) end
+    complain("%s: not supported yet", verb)
+    return 2
+  end
 end
 
 return cli

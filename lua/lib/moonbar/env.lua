@@ -144,8 +144,8 @@ local function take_group(def, b, name, g, node)
   if not groups.check(def, b, name, g, where) then return end
   g.name = name
   local inner = entry and entry.inner[1]
-  local group = { name = name, bar = b, members = {}, count = g.count, is_array = g.is_array, file = b.file,
-    line = where.line, doc = g.doc, order = {} }
+  local group = { name = name, bar = b, members = {}, count = g.count, is_array = g.is_array, offset = g.offset,
+    stride = g.stride, file = b.file, line = where.line, doc = g.doc, order = {} }
   local other = def.by_name[name] or def.groups[name]
   if other then
     def.mistakes:add(where, name, "%s has a %s of that name already (line %d); names are unique in a device",

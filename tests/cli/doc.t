@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# moonbar doc as a user meets it: formats by option and by file name, registers picked, mistakes, and drawings that
+# a renderer other than a browser accepts, if one is there.
+# Try: tests/cli/doc.t
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
+
+n=0 bad=0
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+		bad=$((bad + 1))
+		echo "not ok $n - $2"
+		[ -s "$dir/why" ] && head -20 "$dir/why" | sed 's/^/# /'
+	fi
+}
+
+# says STATUS PATTERN WHAT COMMAND…
+says() {
+	local want=$1 pattern=$2 what=$3 status
+	shift 3
+	timeout 20 "$@" </dev/null >"$dir/why" 2>&1
+	status=$?
+	[ $status = "$want" ] && grep -qE -- "$pattern" "$dir/why"
+	result $? "$what (status $status)"
+}
+
+says 0 '^\| `0x08` \| \[factorial\]\(#factorial\) \| 32 \| rw' "Markdown to standard output" ./moonbar doc lua/devices/edu.lua
+says 0 '^<!DOCTYPE html>' "--format html" ./moonbar doc --format html lua/devices/edu.lua
+says 0 '^<svg ' "--format svg" ./moonbar doc --format svg lua/devices/edu.lua
+for end in md html svg; do ./moonbar doc -o "$dir/edu.$end" lua/devices/edu.lua || result 1 "edu.$end is written"; done
+head -1 "$dir/edu.md" | grep -q '^# edu$' && grep -q '</html>' "$dir/edu.html" && grep -q '</svg>' "$dir/edu.svg"
+result $? "the file's name chooses the format"
+says 0 '^<svg ' "--format before the name" bash -c "./moonbar doc --format svg -o $dir/x.md lua/devices/edu.lua && cat $dir/x.md"
+says 0 'SQ\[i\]|sq_tail\[i\]. is at .0x1000 . 0x8 \* i' "options of the file" ./moonbar doc lua/devices/nvme.lua queues=4
+says 0 '^### status$' "--register" ./moonbar doc --register status lua/devices/edu.lua
+says 2 'no register "statsu".*status' "a register that is not there: the nearest" ./moonbar doc --register statsu lua/devices/edu.lua
+says 2 'takes md, html or svg, not pdf' "a format that is none" ./moonbar doc --format pdf lua/devices/edu.lua
+says 2 'belongs to import, not to doc' "an option of another verb" ./moonbar doc --list lua/devices/edu.lua
+says 0 '^moonbar doc ' "help doc" ./moonbar help doc
+
+if command -v rsvg-convert >/dev/null; then
+	rsvg-convert -o "$dir/edu.png" "$dir/edu.svg" 2>"$dir/why" && [ "$(head -c 4 "$dir/edu.png" | tail -c 3)" = PNG ]
+	result $? "rsvg-convert draws it"
+else
+	echo "ok $((n += 1)) - rsvg-convert draws it # SKIP not here"
+fi
+
+echo "1..$n"
+[ $bad = 0 ]
