@@ -18,6 +18,7 @@ local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
 local options = require "moonbar.options"
+local work = require "moonbar.work"
 local C = lib.C
 
 local M = {}
@@ -406,6 +407,7 @@ local function new_context()
   local ctx = { model = setmetatable({}, {}), pending = {}, state = {}, events = {}, on = {}, config = {} }
   ctx.name = "?"
   errors.attach(ctx)
+  work.attach(ctx)
   return ctx
 end
 

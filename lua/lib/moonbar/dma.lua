@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- dma.lua: the device's way to the driver's memory: dma_read and dma_write for one piece, dma_list for
--- many in one call. on.dma sees every request first and may change or refuse it.
+-- many in one call. on.dma sees every request first and may change, delay or refuse it.
 --
--- Try it:  busted tests/spec/edu_spec.lua
+-- Try it:  tests/spec/run tests/spec/dma_spec.lua
 local ffi = require "ffi"
 local irq = require "moonbar.irq"
 local lib = require "moonbar.lib"
@@ -26,8 +26,8 @@ local function why_text(why)
   return why_texts[why]
 end
 
--- Ask on.dma about one piece; it may change request.bus and request.len (down), return false or a
--- reason to refuse, anything else to go on. true, or nil and why.
+-- Ask on.dma about one piece; it may change request.bus and request.len (down), and return false or a reason to
+-- refuse, the ns that the transfer takes, or nothing. The ns, or nil and why not.
 local function ask(ctx, piece)
   local request = { bus = piece.bus, len = piece.length, write = piece.flags == TO_DRIVER }
   local answer = ctx.on.dma(ctx.model, request)
@@ -38,7 +38,21 @@ local function ask(ctx, piece)
       tostring(tonumber(request.len)), tostring(piece.length)), 0)
   end
   piece.bus, piece.length = request.bus, request.len
-  return true
+  if answer == nil or answer == true then return 0 end
+  if type(answer) ~= "number" or not (answer >= 0 and answer < 2 ^ 63) then
+    local place = debug.getinfo(ctx.on.dma, "S")
+    error(("%s:%d: on.dma returns false or a reason to refuse, the ns that the transfer takes, or nothing; this one "
+      .. "returned %s"):format(place.short_src, place.linedefined, type(answer) == "number" and tostring(answer)
+      or "a " .. type(answer)), 0)
+  end
+  return answer
+end
+
+-- Let one piece take its time. Others may use the struct meanwhile.
+local function take_time(ctx, ns, piece)
+  local bus, user, length, flags = piece.bus, piece.user, piece.length, piece.flags
+  ctx.wait(ns, "this DMA")
+  piece.bus, piece.user, piece.length, piece.flags = bus, user, length, flags
 end
 
 local function check_bus(bus, where)
@@ -79,8 +93,9 @@ function M.words(ctx)
     if not ctx.ptr then return mistakes_of.too_early(ctx, flags == TO_DEVICE and "dma_read" or "dma_write") end
     fill(piece[0], bus, where, len, flags)
     if ctx.on.dma then
-      local ok, why = ask(ctx, piece[0])
-      if not ok then return nil, why end
+      local ns, why = ask(ctx, piece[0])
+      if not ns then return nil, why end
+      if ns > 0 then take_time(ctx, ns, piece[0]) end
     end
     local why = C.mb_dma(ctx.ptr, piece, 1, lib.none, done)
     if why == 0 then return true end
@@ -91,8 +106,16 @@ function M.words(ctx)
   local List = {}
   List.__index = List
 
+  local function check_idle(list, word)
+    if list.worker and list.worker.waiting then
+      blame("%s: the list is under way, since on.dma gave it time; right would be a dma_list() of its own for what may "
+        .. "run meanwhile", word)
+    end
+  end
+
   local function add(list, bus, where, len, flags)
     local n = list.n
+    check_idle(list, "read, write")
     if n == list.room then
       local more = ffi.new("struct mb_dma_piece[?]", 2 * list.room)
       ffi.copy(more, list.pieces, n * ffi.sizeof("struct mb_dma_piece"))
@@ -102,22 +125,44 @@ function M.words(ctx)
     list.n = n + 1
   end
 
-  function List:clear() self.n = 0 end
+  function List:clear()
+    check_idle(self, "clear")
+    self.n = 0
+  end
   function List:read(bus, where, len) add(self, bus, where, len, TO_DEVICE) end
   function List:write(bus, where, len) add(self, bus, where, len, TO_DRIVER) end
+
+  -- Ask about all pieces, and let those before one that is refused take their time. How many that are; why.
+  local function ask_all(list)
+    local total, n = 0, list.n
+    local refusal
+    for i = 0, list.n - 1 do
+      local ns, why = ask(ctx, list.pieces[i])
+      if not ns then
+        n, refusal = i, why
+        break
+      end
+      total = total + ns
+    end
+    if total > 0 then
+      list.worker = ctx.worker()
+      ctx.wait(total, "this DMA")
+      list.worker = nil
+    end
+    return n, refusal
+  end
 
   -- Carry out all pieces in order, then raise vector (if given and all went well). true; or nil, why,
   -- and the number of the piece (from 1) that was refused.
   function List:go(vector)
     if not ctx.ptr then return mistakes_of.too_early(ctx, "go") end
     if vector then irq.check_vector(ctx, "go", vector) end
+    check_idle(self, "go")
     if ctx.on.dma then
-      for i = 0, self.n - 1 do
-        local ok, why = ask(ctx, self.pieces[i])
-        if not ok then
-          C.mb_dma(ctx.ptr, self.pieces, i, lib.none, done)
-          return nil, why, i + 1
-        end
+      local n, refusal = ask_all(self)
+      if refusal then
+        C.mb_dma(ctx.ptr, self.pieces, n, lib.none, done)
+        return nil, refusal, n + 1
       end
     end
     local why = C.mb_dma(ctx.ptr, self.pieces, self.n, vector or lib.none, done)

@@ -51,6 +51,7 @@ local function hook_text(ctx, event, row)
     local what = event == lib.event.read and "read" or reg.doorbell and "doorbell" or "write"
     return ("%s, %s hook"):format(name, what)
   elseif event == lib.event.timer then
+    if ctx.resumed then return ctx.resumed end
     return ctx.running and ("event %s"):format(ctx.running) or "an event"
   end
   return "a handler in on"
@@ -97,7 +98,7 @@ function M.on_error(ctx, event, row, message)
   local text, trace = split_trace(message)
   local where, is_outside = hook_text(ctx, event, row), memory.is_outside(text)
   text = in_hook(ctx, event, row, text)
-  ctx.running = nil
+  ctx.running, ctx.resumed = nil, nil
   if is_outside then
     local place, what = text:match("^(.-:%d+): (.*)$")
     ctx.log_once(where .. (place or ""), "guest error: %s: %s%s", where, what or text,
@@ -108,7 +109,7 @@ function M.on_error(ctx, event, row, message)
   if ctx.hook_failed then ctx.hook_failed(where .. ": " .. text) end    -- selftest.lua
   local lines = own_lines(ctx, trace)
   local effect = event == lib.event.read and "; the driver reads the stored value"
-    or event == lib.event.write and "; the write is kept" or ""
+    or event == lib.event.write and not where:find("doorbell", 1, true) and "; the write is kept" or ""
   local whole = ("%s: %s%s%s"):format(where, text, effect, #lines > 1 and "\n" .. table.concat(lines, "\n") or "")
   if text:find(": interrupted$") then ctx.log(whole)            -- somebody has pressed Ctrl-C
   else ctx.log_once(where .. "\0" .. text, "%s", whole) end

@@ -52,24 +52,35 @@ function M.words(ctx)
   local free, nfree = {}, 0             -- records to use again
   local next_id = 0
 
-  -- Call event[name](dev, a, b, c, d) in ns from now. Returns a handle for cancel().
-  local function after(ns, name, a, b, c, d, ...)
-    if not ctx.ptr then return mistakes_of.too_early(ctx, "after") end
-    if select("#", ...) > 0 then blame("after takes at most four arguments; put more into a table") end
-    check(ctx, ns, name, a, b, c, d)
+  -- A record that falls due in ns.
+  local function schedule(ns)
     local record
     if nfree > 0 then record, free[nfree], nfree = free[nfree], nil, nfree - 1 else record = {} end
     repeat next_id = (next_id + 1) % 0x80000000 until not pending[next_id]
-    record.name, record.a, record.b, record.c, record.d = name, a, b, c, d
     pending[next_id] = record
     if C.mb_after(ctx.ptr, ns, next_id) ~= 0 then
       pending[next_id] = nil
       blame("after: no memory for one more event")
     end
-    return next_id
+    return record, next_id
   end
 
+  -- Call event[name](dev, a, b, c, d) in ns from now. Returns a handle for cancel().
+  local function after(ns, name, a, b, c, d, ...)
+    if not ctx.ptr then return mistakes_of.too_early(ctx, "after") end
+    if select("#", ...) > 0 then blame("after takes at most four arguments; put more into a table") end
+    check(ctx, ns, name, a, b, c, d)
+    local record, id = schedule(ns)
+    record.name, record.a, record.b, record.c, record.d = name, a, b, c, d
+    return id
+  end
+
+  -- Let a worker (work.lua) go on in ns.
+  function ctx.later(ns, worker) schedule(ns).worker = worker end
+
   local function forget(id)
+    local worker = pending[id].worker
+    if worker then worker.waiting = false end
     pending[id] = nil
     C.mb_cancel(ctx.ptr, id)
   end
@@ -96,17 +107,19 @@ function M.words(ctx)
     local record = pending[id]
     if not record then return end
     pending[id] = nil
-    local name, a, b, c, d = record.name, record.a, record.b, record.c, record.d
+    local name, a, b, c, d, worker = record.name, record.a, record.b, record.c, record.d, record.worker
     nfree = nfree + 1
     free[nfree] = record
-    record.a, record.b, record.c, record.d = nil, nil, nil, nil
+    record.name, record.a, record.b, record.c, record.d, record.worker = nil, nil, nil, nil, nil, nil
+    if worker then return ctx.go_on(worker) end
     local f = ctx.events[name]
     if not f then
       ctx.log_once("event " .. name, "event %q fell due, but a reload took it away", name)
       return
     end
     ctx.running = name
-    f(ctx.model, a, b, c, d)
+    if ctx.on.dma then ctx.work("event " .. name, nil, f, ctx.model, a, b, c, d)
+    else f(ctx.model, a, b, c, d) end
     ctx.running = nil
   end
 

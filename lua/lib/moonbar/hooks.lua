@@ -9,10 +9,11 @@ local errors = require "moonbar.errors"
 local fields = require "moonbar.fields"
 local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
+local map = require "moonbar.map"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
 local ffi = require "ffi"
-local blame = mistakes_of.blame
+local blame, element_name = mistakes_of.blame, map.element_name
 
 local M = {}
 
@@ -91,7 +92,7 @@ end
 
 -- ---- a closure per row ---------------------------------------------------------------------------------------
 
--- The value as the hook gets it: a number, a uint64_t or a view.
+-- The value as the hook gets it: a number, a uint64_t or a view; and where that keeps it.
 local function make_take(ctx, reg)
   local call, call32 = ctx.call, ctx.call32
   if reg.fields then
@@ -100,7 +101,7 @@ local function make_take(ctx, reg)
     return function()
       words[0], words[1] = call32[0], call32[1]
       return view
-    end
+    end, store.s64
   elseif reg.width > 32 then
     return function() return call.value end
   end
@@ -139,6 +140,12 @@ local function doorbell_maker(hook, dev, take, access, i, keep)
   end
 end
 
+-- @f, so that it may wait for DMA that takes time (work.lua). A driver waits for what a `sync` hook or a read
+-- hook does, so these cannot.
+local function may_wait(ctx, label, words, f)
+  return function(dev, v, a, b) return ctx.work(label, words, f, dev, v, a, b) end
+end
+
 -- row → closure, of one register; its elements run the same code for another index and share the copy.
 local function add_closures(ctx, reg, reads, writes)
   local dev = ctx.model
@@ -149,14 +156,19 @@ local function add_closures(ctx, reg, reads, writes)
     for _, row in pairs(reg.rows) do writes[row] = function() return KEEP end end
   end
   for i = 0, (read or write or doorbell) and reg.count - 1 or -1 do
-    local row, access, take = reg.rows[i], make_access(ctx, reg, i), make_take(ctx, reg)
+    local row, access, take, words = reg.rows[i], make_access(ctx, reg, i), make_take(ctx, reg)
+    local on_write = reg.write or reg.doorbell
+    if on_write and ctx.on.dma and not reg.sync then
+      on_write = may_wait(ctx, ("%s, %s"):format(element_name(reg, i), reg.write and "write hook" or "doorbell hook"),
+        words, on_write)
+    end
     if read then
       reads[row] = read(reg.read, dev, take, make_put(ctx, reg, "read"), access, i, KEEP)
     end
     if doorbell then
-      writes[row] = doorbell(reg.doorbell, dev, take, access, i, KEEP)
+      writes[row] = doorbell(on_write, dev, take, access, i, KEEP)
     elseif write then
-      writes[row] = write(reg.write, dev, take, make_put(ctx, reg, "write"), access, i, drop, KEEP, STORE, DROP)
+      writes[row] = write(on_write, dev, take, make_put(ctx, reg, "write"), access, i, drop, KEEP, STORE, DROP)
     end
   end
 end
