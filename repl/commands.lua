@@ -94,7 +94,7 @@ local function register_rows(dev, matches)
         for i = 0, reg.count - 1 do
           local name = handles.element_name(reg, i)
           rows[#rows + 1] = { reg = reg, name = name, value = dev:peek(name),
-            offset = reg.offset + i * reg.stride }
+            offset = reg.place_of(i) }
         end
       end
     end

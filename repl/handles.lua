@@ -311,12 +311,40 @@ local function group_name(at)
   return M.as_typed(at.dev) .. "." .. at.name .. (at.index and "[" .. at.index .. "]" or "")
 end
 
+-- chan[1].slot, an array inside a group
+local array_meta = {}
+
+local function array_element(handle, i)
+  local at = rawget(handle, GROUP)
+  if type(i) ~= "number" or i ~= math.floor(i) or i < 0 or i >= at.inner then
+    fail("%s[%s] does not exist: there are 0 to %d", group_name(at), tostring(i), at.inner - 1)
+  end
+  return make(at.dev, at.reg, at.first + i)
+end
+
+array_meta.__index = array_element
+
+function array_meta.__newindex(handle, i, value)
+  local dev, reg, full, index = open(array_element(handle, i))
+  poke(dev, reg, index, fits(value, reg.width, full))
+end
+
+function array_meta.__tostring(handle)
+  local at = rawget(handle, GROUP)
+  return string.format("%s[0..%d]", group_name(at), at.inner - 1)
+end
+
 local function member(handle, key)
   local at = rawget(handle, GROUP)
   local dev = M.device(at.dev)
   local names = {}
   for _, reg in ipairs(group_members(dev, at.name)) do
     if reg.member == key then
+      if reg.inner and (at.index or not reg.groups) then
+        return setmetatable({ [GROUP] = { dev = at.dev, reg = reg.name, inner = reg.inner,
+          first = (at.index or 0) * reg.inner,
+          name = string.format("%s%s.%s", at.name, at.index and "[" .. at.index .. "]" or "", key) } }, array_meta)
+      end
       if M.is_array(reg) and not at.index then
         fail("%s is an array of groups: say which, %s[0].%s", group_name(at), group_name(at), key)
       end
@@ -333,15 +361,17 @@ function group_meta.__index(handle, key)
   local at = rawget(handle, GROUP)
   local dev = M.device(at.dev)
   local first = group_members(dev, at.name)[1]
-  if at.index or not first.count then fail("%s is not an array of groups", group_name(at)) end
-  if key ~= math.floor(key) or key < 0 or key >= first.count then
-    fail("%s[%s] does not exist: there are 0 to %d", group_name(at), tostring(key), first.count - 1)
+  if at.index or not first.groups then fail("%s is not an array of groups", group_name(at)) end
+  if key ~= math.floor(key) or key < 0 or key >= first.groups then
+    fail("%s[%s] does not exist: there are 0 to %d", group_name(at), tostring(key), first.groups - 1)
   end
   return group_handle(dev, at.name, key)
 end
 
 function group_meta.__newindex(handle, key, value)
-  local dev, reg, full, index = open(member(handle, key))
+  local target = member(handle, key)
+  if not M.is_register(target) then fail("%s is an array: say which, as in [0]", tostring(target)) end
+  local dev, reg, full, index = open(target)
   poke(dev, reg, index, fits(value, reg.width, full))
 end
 
@@ -350,7 +380,7 @@ function group_meta.__tostring(handle)
   local members = group_members(M.device(at.dev), at.name)
   for i, reg in ipairs(members) do names[i] = reg.member end
   return string.format("%s%s: %s", group_name(at), not at.index and
-    members[1].count and string.format("[0..%d]", members[1].count - 1) or "", table.concat(names, ", "))
+    members[1].groups and string.format("[0..%d]", members[1].groups - 1) or "", table.concat(names, ", "))
 end
 
 -- ---- devices ----------------------------------------------------------------------------------------

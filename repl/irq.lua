@@ -20,7 +20,7 @@ end
 
 local function register_at(dev, row)
   for _, reg in ipairs(dev.registers) do
-    local last = reg.offset + ((reg.count or 1) - 1) * (reg.stride or 0)
+    local last = reg.place_of((reg.count or 1) - 1)
     if reg.bar == row.bar and row.offset >= reg.offset and row.offset <= last then
       return reg, handles.element_name(reg, handles.is_array(reg) and row.index or nil)
     end

@@ -6,6 +6,7 @@
 local device = require "moonbar.device"
 local map = require "moonbar.map"
 local numbers = require "moonbar.numbers"
+local rows_of = require "moonbar.rows"
 local hex = numbers.hex
 
 local M = {}
@@ -29,7 +30,7 @@ end
 
 local function cost_lines(def, out)
   local wide = 8
-  for _, reg in ipairs(def.regs) do wide = math.max(wide, #reg.name + (reg.is_array and 8 or 0)) end
+  for _, reg in ipairs(def.regs) do wide = math.max(wide, #map.element_name(reg)) end
   local line = "  %-10s  %-" .. wide .. "s  %-20s  %s"
   for n = 0, 6 do
     local bar = def.bars[n] or n == 6 and def.config
@@ -39,10 +40,7 @@ local function cost_lines(def, out)
       local rows = {}
       for _, reg in ipairs(def.regs) do
         if reg.bar.n == n then
-          local name = reg.name
-          if reg.is_array then
-            name = map.element_name(reg, "0.." .. reg.count - 1)
-          end
+          local name = map.element_name(reg)
           rows[#rows + 1] = { reg.offset, line:format(hex(reg.offset, 16), name, read_cost(reg), write_cost(reg)) }
         end
       end
@@ -67,7 +65,7 @@ local function mapping_lines(def, out)
       local from, to = page * PAGE, (page + 1) * PAGE
       local culprit
       for _, reg in ipairs(def.regs) do
-        local stop = reg.offset + (reg.count - 1) * reg.stride + reg.size
+        local stop = rows_of.place(reg, reg.count - 1) + reg.size
         if reg.bar.n == ram.bar and reg.offset < to and stop > from then culprit = culprit or reg end
       end
       if culprit then

@@ -18,6 +18,7 @@ local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
 local options = require "moonbar.options"
+local rows_of = require "moonbar.rows"
 local work = require "moonbar.work"
 local C = lib.C
 
@@ -192,6 +193,8 @@ local function public_register(reg)
     access = reg.doorbell and "wo" or reg.access, alias = reg.alias, reset = numbers.shrink(reg.reset, reg.width),
     count = reg.is_array and reg.count or nil, stride = reg.is_array and reg.stride or nil,
     group = reg.group and reg.group.name, member = reg.member,
+    groups = reg.group and reg.group.is_array and reg.group.count or nil, inner = reg.inner,
+    place_of = function(i) return rows_of.place(reg, i) end,
     sizes = reg.sizes, lock = reg.lock, vector = reg.vector, enable = reg.enable, exclude = reg.exclude,
     has_read = reg.read ~= nil, has_write = reg.write ~= nil, is_doorbell = reg.doorbell ~= nil,
     file = reg.file, line = reg.line, fields = {},
@@ -230,7 +233,8 @@ function Device:raise(what)
     end
     return true
   end
-  return self.ctx.words.raise(what)
+  self.ctx.raise(what)
+  return true
 end
 
 -- The kernel answers configuration space from an image: values and writable bits. What a row says beyond
@@ -330,7 +334,7 @@ local function values_by_name(self)
   for _, reg in ipairs(self.ctx.def.regs) do
     if not reg.alias and reg.access ~= "const" and not reg.doorbell then
       for i = 0, reg.count - 1 do
-        values[reg.name .. "[" .. i .. "]"] = model.stored(self.ctx, reg, i)
+        values[map.element_name(reg, i)] = model.stored(self.ctx, reg, i)
       end
     end
   end
@@ -340,7 +344,7 @@ end
 local function put_values(self, values)
   for _, reg in ipairs(self.ctx.def.regs) do
     for i = 0, not reg.alias and reg.access ~= "const" and reg.count - 1 or -1 do
-      local v = values[reg.name .. "[" .. i .. "]"]
+      local v = values[map.element_name(reg, i)]
       if v then C.mb_poke(self.ctx.ptr, reg.rows[i], reg.exists, v, false) end
     end
   end

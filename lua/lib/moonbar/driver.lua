@@ -14,6 +14,7 @@ local memory = require "moonbar.memory"
 local mistakes_of = require "moonbar.mistakes"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
+local rows = require "moonbar.rows"
 local view = require "moonbar.view"
 local blame = mistakes_of.blame
 local C = lib.C
@@ -108,7 +109,7 @@ end
 M.read_at, M.write_at = bus_read, bus_write       -- (driver, register's record, offset, size[, value])
 
 local function read_whole(self, reg, i)
-  local offset, size = reg.offset + i * reg.stride, access_size(reg)
+  local offset, size = rows.place(reg, i), access_size(reg)
   if size == reg.size then return bus_read(self, reg, offset, size) end
   local v = 0ULL
   for at = 0, reg.size - size, size do
@@ -118,7 +119,7 @@ local function read_whole(self, reg, i)
 end
 
 local function write_whole(self, reg, i, v)
-  local offset, size = reg.offset + i * reg.stride, access_size(reg)
+  local offset, size = rows.place(reg, i), access_size(reg)
   if size == reg.size then return bus_write(self, reg, offset, size, v) end
   v = numbers.u64(v)
   for at = 0, reg.size - size, size do
@@ -189,16 +190,17 @@ local function set(self, reg, i, v)
   write_whole(self, reg, i, whole_fitting(reg, v))
 end
 
-local function check_index(reg, i)
-  if type(i) ~= "number" or i < 0 or i >= reg.count or i ~= math.floor(i) then
-    blame("%s[%s]: the array has %d elements, 0 to %d", reg.name, tostring(i), reg.count, reg.count - 1)
+local function check_index(name, count, i)
+  if type(i) ~= "number" or i < 0 or i >= count or i ~= math.floor(i) then
+    blame("%s[%s]: the array has %d element%s, 0 to %d", name, tostring(i), count, count == 1 and "" or "s", count - 1)
   end
 end
 
-local function array_of(self, reg)
+-- The elements first to first + count - 1 of a register, called @name.
+local function array_of(self, reg, first, count, name)
   return setmetatable({}, {
-    __index = function(_, i) check_index(reg, i) return get(self, reg, i) end,
-    __newindex = function(_, i, v) check_index(reg, i) set(self, reg, i, v) end,
+    __index = function(_, i) check_index(name, count, i) return get(self, reg, first + i) end,
+    __newindex = function(_, i, v) check_index(name, count, i) set(self, reg, first + i, v) end,
   })
 end
 
@@ -408,8 +410,18 @@ local function group_element(self, group, i)
       mistakes_of.hint(tostring(name), group.members))
   end
   return setmetatable({}, {
-    __index = function(_, name) return get(self, member(name), i) end,
-    __newindex = function(_, name, v) set(self, member(name), i, v) end,
+    __index = function(_, name)
+      local reg = member(name)
+      if not reg.inner then return get(self, reg, i) end
+      return array_of(self, reg, i * reg.inner, reg.inner, reg.name)
+    end,
+    __newindex = function(_, name, v)
+      local reg = member(name)
+      if reg.inner then
+        blame("%s is an array; right would be %s = …", reg.name, map.element_name(reg, i * reg.inner))
+      end
+      set(self, reg, i, v)
+    end,
   })
 end
 
@@ -417,7 +429,7 @@ local function group_of(self, group)
   if not group.is_array then return group_element(self, group, 0) end
   return setmetatable({}, {
     __index = function(_, i)
-      check_index(group, i)
+      check_index(group.name, group.count, i)
       return group_element(self, group, i)
     end,
     __newindex = function()
@@ -436,7 +448,7 @@ function meta.__index(self, name)
   if not reg and Driver[name] and not dev.ctx.def.groups[name] then return Driver[name] end
   if not reg and dev.ctx.def.groups[name] then return group_of(self, dev.ctx.def.groups[name]) end
   if not reg then no_register(dev, name) end
-  if reg.is_array then return array_of(self, reg) end
+  if reg.is_array then return array_of(self, reg, 0, reg.count, reg.name) end
   return get(self, reg, 0)
 end
 

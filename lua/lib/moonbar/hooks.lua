@@ -115,9 +115,9 @@ local function fresh(maker)
   return loadstring(string.dump(maker))
 end
 
-local function write_maker(hook, dev, take, put, access, i, nothing, keep, store, dropped)
+local function write_maker(hook, dev, take, put, access, i, j, nothing, keep, store, dropped)
   return function()
-    local v = hook(dev, take(), access, i)
+    local v = hook(dev, take(), access, i, j)
     if v == nil then return keep end
     if v == nothing then return dropped end
     put(v)
@@ -125,17 +125,17 @@ local function write_maker(hook, dev, take, put, access, i, nothing, keep, store
   end
 end
 
-local function read_maker(hook, dev, take, put, access, i, keep)
+local function read_maker(hook, dev, take, put, access, i, j, keep)
   return function()
-    local v = hook(dev, take(), access, i)
+    local v = hook(dev, take(), access, i, j)
     if v ~= nil then put(v) end
     return keep
   end
 end
 
-local function doorbell_maker(hook, dev, take, access, i, keep)
+local function doorbell_maker(hook, dev, take, access, i, j, keep)
   return function()
-    hook(dev, take(), i, access)
+    hook(dev, take(), i, access, j)
     return keep
   end
 end
@@ -143,7 +143,7 @@ end
 -- @f, so that it may wait for DMA that takes time (work.lua). A driver waits for what a `sync` hook or a read
 -- hook does, so these cannot.
 local function may_wait(ctx, label, words, f)
-  return function(dev, v, a, b) return ctx.work(label, words, f, dev, v, a, b) end
+  return function(dev, v, a, b, c) return ctx.work(label, words, f, dev, v, a, b, c) end
 end
 
 -- row → closure, of one register; its elements run the same code for another index and share the copy.
@@ -156,19 +156,21 @@ local function add_closures(ctx, reg, reads, writes)
     for _, row in pairs(reg.rows) do writes[row] = function() return KEEP end end
   end
   for i = 0, (read or write or doorbell) and reg.count - 1 or -1 do
-    local row, access, take, words = reg.rows[i], make_access(ctx, reg, i), make_take(ctx, reg)
+    local row, access, take, words = reg.rows[i], make_access(ctx, reg, (map.indices(reg, i))), make_take(ctx, reg)
+    local index, inner = map.indices(reg, i)
     local on_write = reg.write or reg.doorbell
     if on_write and ctx.on.dma and not reg.sync then
       on_write = may_wait(ctx, ("%s, %s"):format(element_name(reg, i), reg.write and "write hook" or "doorbell hook"),
         words, on_write)
     end
     if read then
-      reads[row] = read(reg.read, dev, take, make_put(ctx, reg, "read"), access, i, KEEP)
+      reads[row] = read(reg.read, dev, take, make_put(ctx, reg, "read"), access, index, inner, KEEP)
     end
     if doorbell then
-      writes[row] = doorbell(on_write, dev, take, access, i, KEEP)
+      writes[row] = doorbell(on_write, dev, take, access, index, inner, KEEP)
     elseif write then
-      writes[row] = write(on_write, dev, take, make_put(ctx, reg, "write"), access, i, drop, KEEP, STORE, DROP)
+      writes[row] = write(on_write, dev, take, make_put(ctx, reg, "write"), access, index, inner, drop, KEEP, STORE,
+        DROP)
     end
   end
 end

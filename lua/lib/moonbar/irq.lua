@@ -76,7 +76,7 @@ function M.words(ctx)
     return lib.irq_modes[tonumber(C.mb_irq_mode(ctx.ptr))]
   end
 
-  ctx.forget_causes = function() causes = {} end
+  ctx.forget_causes, ctx.raise = function() causes = {} end, raise
   return { raise = raise, level = level, irq_mode = irq_mode }
 end
 

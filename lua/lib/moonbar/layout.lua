@@ -5,6 +5,7 @@
 -- Try it:  ./moonbar check -v lua/devices/edu.lua
 local map = require "moonbar.map"
 local numbers = require "moonbar.numbers"
+local rows = require "moonbar.rows"
 local element_name = map.element_name
 local hex = numbers.hex
 
@@ -24,7 +25,7 @@ local function sort_elements(def)
   local elements = {}
   for order, reg in ipairs(def.regs) do
     for i = 0, reg.count - 1 do
-      elements[#elements + 1] = { reg = reg, i = i, order = order, offset = reg.offset + i * reg.stride }
+      elements[#elements + 1] = { reg = reg, i = i, order = order, offset = rows.place(reg, i) }
     end
   end
   table.sort(elements, function(a, b)

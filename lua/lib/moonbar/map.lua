@@ -42,7 +42,8 @@ local function take_index(rest)
   return tonumber(index), after or rest
 end
 
--- "group[3].member…" or "group.member[3]…" as register, rest of the path, element; or nil and why not.
+-- "group[3].member…", "group[3].member[2]…" or "group.member[3]…" (counted through all groups) as register, rest
+-- of the path, element; or nil and why not.
 local function find_member(group, rest)
   local element, after = take_index(rest)
   local member, last = after:match("^%.([%a_][%w_]*)(.*)$")
@@ -52,8 +53,18 @@ local function find_member(group, rest)
       mistakes_of.hint(member, group.members)) or ("%s is a group of registers; right would be %s%s.%s"):format(
       group.name, group.name, group.is_array and "[0]" or "", group.order[1] and group.order[1].member or "name")
   end
-  if not element then element, last = take_index(last) end
-  return reg, last, element
+  local second
+  second, last = take_index(last)
+  if reg.inner and (element or not group.is_array) and second then
+    if second >= reg.inner then
+      return nil, ("%s has %d element%s, 0 to %d"):format(reg.name, reg.inner, reg.inner == 1 and "" or "s",
+        reg.inner - 1)
+    end
+    return reg, last, (element or 0) * reg.inner + second
+  elseif reg.inner and element and not second then
+    element = nil                       -- which of its elements is not said
+  end
+  return reg, last, element or second
 end
 
 -- "reg", "reg.field", "reg[3]", "reg[3].field", "group[3].reg.field" as register, field or nil, element or
@@ -138,7 +149,7 @@ local function resolve_alias(def, reg, add)
   elseif target.access == "const" then why = "that is a constant"
   elseif target.width ~= reg.width then
     why = ("that has %d bits, this row %d; right would be width = %d"):format(target.width, reg.width, target.width)
-  elseif target.count ~= reg.count then
+  elseif target.count ~= reg.count or target.inner ~= reg.inner then
     why = ("that has %d element%s, this row %d"):format(target.count, target.count == 1 and "" or "s", reg.count)
   end
   if why then
@@ -155,8 +166,15 @@ local function resolve_alias(def, reg, add)
 end
 
 local function fits_array(reg, other)
-  if reg.group and other.group == reg.group then return true end
-  return other.count == 1 or other.count == reg.count
+  if reg.group and other.group == reg.group then return not other.inner or other.inner == reg.inner end
+  return other.count == 1 or other.count == reg.count and other.inner == reg.inner
+end
+
+-- The element of @other that goes with element i of @reg.
+function M.index_in(other, reg, i)
+  if other.count == 1 then return 0 end
+  if reg.inner and other.group == reg.group and not other.inner then return math.floor(i / reg.inner) end
+  return i
 end
 
 local function resolve_lock(def, reg, add)
@@ -240,11 +258,21 @@ function M.resolve(def)
   end
 end
 
--- "reg", "reg[2]", "group[2].reg"
+-- What a hook is told of element i: the element of an array or of groups; and in groups that of the row's own array.
+function M.indices(reg, i)
+  if not reg.inner or not reg.group.is_array then return i end
+  return math.floor(i / reg.inner), i % reg.inner
+end
+
+-- "reg", "reg[2]", "group[2].reg", "group[2].reg[1]", "group.reg[1]". Without @i, "reg[0..7]" and so on.
 function M.element_name(reg, i)
+  local function at(n, count) return ("[%s]"):format(i and n or "0.." .. count - 1) end
+  local group = reg.group
   if not reg.is_array then return reg.name end
-  if reg.group then return ("%s[%s].%s"):format(reg.group.name, i, reg.member) end
-  return ("%s[%s]"):format(reg.name, i)
+  if not group then return reg.name .. at(i, reg.count) end
+  local per = reg.inner or 1
+  return group.name .. (group.is_array and at(i and math.floor(i / per), group.count) or "") .. "." .. reg.member
+    .. (reg.inner and at(i and i % per, per) or "")
 end
 
 -- What a row of configuration space says that an image of values and writable bits cannot do, or nil.
@@ -302,14 +330,15 @@ local function size_bits(reg)
   return bits
 end
 
-local function fill_row(row, element, index_of)
+local function fill_row(row, element, row_of)
   local reg, i = element.reg, element.i
+  local function index_of(other) return row_of(other, M.index_in(other, reg, i)) end
   row.offset, row.bar, row.size, row.sizes = element.offset, reg.bar.n, reg.size, size_bits(reg)
   row.flags, row.reset, row.id, row.index = flags_of(reg), reg.reset, element.id, i
-  row.target = index_of(reg.target or reg, i)
+  row.target = index_of(reg.target or reg)
   row.lock, row.enable, row.vector = M.none, M.none, M.none
-  if reg.lock_reg then row.lock, row.lock_mask = index_of(reg.lock_reg, i), reg.lock_mask end
-  if reg.enable_reg then row.enable = index_of(reg.enable_reg, i) end
+  if reg.lock_reg then row.lock, row.lock_mask = index_of(reg.lock_reg), reg.lock_mask end
+  if reg.enable_reg then row.enable = index_of(reg.enable_reg) end
   if reg.vector then row.vector = reg.vectors[i + 1] or reg.vector end
   mask_row(row, reg)
 end
@@ -348,10 +377,8 @@ function M.compile(def)
     e.reg.rows[e.i] = id - 1
     if e.reg.bar.is_config then first = math.min(first, id - 1) end
   end
-  local function index_of(reg, i)
-    return reg.rows[reg.count == 1 and 0 or i] - (reg.bar.is_config and first or 0)
-  end
-  for id, e in ipairs(def.elements) do fill_row(rows[id - 1], e, index_of) end
+  local function row_of(reg, i) return reg.rows[i] - (reg.bar.is_config and first or 0) end
+  for id, e in ipairs(def.elements) do fill_row(rows[id - 1], e, row_of) end
   for i = first, n - 1 do rows[i].bar = 0 end
   bind_enables(def, rows, first)
   def.first_config = first

@@ -136,25 +136,27 @@ local function out_of_array(reg, i)
     reg.count == 1 and "" or "s", reg.count - 1)
 end
 
-local function array_access(ctx, reg)
+-- An array of the elements first to first + n - 1, called @name.
+local function array_access(ctx, reg, first, n, name)
   local get, set = {}, {}
-  for i = 0, reg.count - 1 do get[i], set[i] = element_access(ctx, reg, i) end
+  for i = 0, n - 1 do get[i], set[i] = element_access(ctx, reg, first + i) end
+  local named = { name = name, count = n }
   local array = setmetatable({}, {
     __index = function(_, i)
       local g = get[i]
       if g then return g() end
-      if i == "count" then return reg.count end
-      out_of_array(reg, i)
+      if i == "count" then return n end
+      out_of_array(named, i)
     end,
     __newindex = function(_, i, v)
       local s = set[i]
-      if not s then out_of_array(reg, i) end
+      if not s then out_of_array(named, i) end
       return s(v)
     end,
-    __tostring = function() return ("%s: %d registers of %d bits"):format(reg.name, reg.count, reg.width) end,
+    __tostring = function() return ("%s: %d registers of %d bits"):format(name, n, reg.width) end,
   })
   return function() return array end, function()
-    blame("%s is an array; right would be %s[0] = …", reg.name, reg.name)
+    blame("%s is an array; right would be %s[0] = …", name, name)
   end
 end
 
@@ -178,8 +180,14 @@ end
 -- The registers of one group, dev.group or dev.group[i].
 local function group_element(ctx, group, i)
   local get, set = {}, {}
-  for _, reg in ipairs(group.order) do get[reg.member], set[reg.member] = element_access(ctx, reg, i) end
   local name = group.is_array and ("%s[%d]"):format(group.name, i) or group.name
+  for _, reg in ipairs(group.order) do
+    if reg.inner then
+      get[reg.member], set[reg.member] = array_access(ctx, reg, i * reg.inner, reg.inner, name .. "." .. reg.member)
+    else
+      get[reg.member], set[reg.member] = element_access(ctx, reg, i)
+    end
+  end
   return setmetatable({}, proxy_meta(get, set, function(member)
     blame("%s has no register '%s'%s", name, tostring(member), mistakes_of.hint(tostring(member), group.members))
   end, ("%s: %d registers"):format(name, #group.order)))
@@ -214,7 +222,8 @@ function M.build(ctx)
   local get, set = {}, {}
   for _, reg in ipairs(def.regs) do
     if not reg.group then
-      get[reg.name], set[reg.name] = (reg.is_array and array_access or element_access)(ctx, reg, 0)
+      if reg.is_array then get[reg.name], set[reg.name] = array_access(ctx, reg, 0, reg.count, reg.name)
+      else get[reg.name], set[reg.name] = element_access(ctx, reg, 0) end
     end
   end
   for _, group in ipairs(def.groups) do

@@ -287,6 +287,17 @@ local function check_config_place(reg, add)
   return false
 end
 
+local function stride_too_small(stride, size, add)
+  add("array stride = %d is less than the register's %d bytes: its elements overlap", stride, size)
+  return false
+end
+
+-- Where element i of a register stands in its BAR.
+function M.place(reg, i)
+  if not reg.inner then return reg.offset + i * reg.stride end
+  return reg.offset + math.floor(i / reg.inner) * reg.stride + i % reg.inner * reg.inner_stride
+end
+
 local function check_place(reg, add)
   if reg.offset_unknown then return false end
   if not reg.offset then
@@ -301,11 +312,10 @@ local function check_place(reg, add)
   reg.size = reg.width / 8
   if reg.bar.is_config and not check_config_place(reg, add) then return false end
   reg.stride = reg.stride or reg.size
-  if reg.is_array and reg.stride < reg.size then
-    add("array stride = %d is less than the register's %d bytes: its elements overlap", reg.stride, reg.size)
-    return false
+  if reg.is_array and not reg.inner and reg.stride < reg.size then
+    return stride_too_small(reg.stride, reg.size, add)
   end
-  local last = reg.offset + (reg.count - 1) * reg.stride + reg.size
+  local last = M.place(reg, reg.count - 1) + reg.size
   if last > reg.bar.size then
     add("%s is beyond the end of %s, which is %s",
       reg.is_array and ("element %d (ends at %s)"):format(reg.count - 1, numbers.hex(last))
@@ -315,16 +325,22 @@ local function check_place(reg, add)
   return true
 end
 
--- A row of a group is an array, an element a group, and stands @group.offset further on.
+-- A row of a group is an array, an element a group, and stands @group.offset further on. A row that is an array
+-- itself has reg.inner elements in each group.
 local function place_in_group(reg, group, add)
+  local size = reg.width / 8
+  local span = size
   if reg.is_array then
-    add("an array inside a group; right would be rows of their own, or a group for each")
+    reg.inner, reg.inner_stride = reg.count, reg.stride or size
+    if reg.inner_stride < size then return stride_too_small(reg.inner_stride, size, add) end
+    span = (reg.inner - 1) * reg.inner_stride + size
   end
-  reg.count, reg.is_array = group.count, group.is_array
-  if group.is_array then reg.stride = group.stride end
+  reg.count, reg.stride = group.count * (reg.inner or 1), group.stride
+  reg.is_array = group.is_array or reg.is_array
   if type(reg.offset) == "number" and reg.offset >= 0 then
-    if group.is_array and reg.offset + reg.width / 8 > group.stride then
-      add("offset %s is beyond the group's stride of %s", numbers.hex(reg.offset, 8), numbers.hex(group.stride))
+    if group.is_array and reg.offset + span > group.stride then
+      add(reg.inner and reg.offset < group.stride and "the array at offset %s reaches beyond the group's stride of %s"
+        or "offset %s is beyond the group's stride of %s", numbers.hex(reg.offset, 8), numbers.hex(group.stride))
       return false
     end
     reg.offset = reg.offset + group.offset

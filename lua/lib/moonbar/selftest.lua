@@ -11,10 +11,11 @@ local driver = require "moonbar.driver"
 local map = require "moonbar.map"
 local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
+local rows = require "moonbar.rows"
 local space = require "moonbar.selftest_space"
 local band, bor, bnot, bxor, lshift, rshift = bit.band, bit.bor, bit.bnot, bit.bxor, bit.lshift, bit.rshift
 local methods = driver.methods          -- a register may have the name of one
-local u64, hex = numbers.u64, numbers.hex
+local u64, hex, place = numbers.u64, numbers.hex, rows.place
 
 local M = {}
 
@@ -126,8 +127,6 @@ local function some_elements(reg)
   return list
 end
 
-local function place(reg, i) return reg.offset + i * reg.stride end
-
 local function expect(reg, i, what, got, wanted)
   if got ~= wanted then
     error(("%s %s is %s; right would be %s"):format(map.element_name(reg, i), what, hex(got, reg.width),
@@ -138,12 +137,12 @@ end
 -- A register whose lock is itself, or is set, takes no write.
 function Run:is_locked(reg, i)
   if not reg.lock_reg then return false end
-  local j = reg.lock_reg.count == 1 and 0 or i
+  local j = map.index_in(reg.lock_reg, reg, i)
   return band(self:stored(reg.lock_reg, j), reg.lock_mask) ~= 0
 end
 
 function Run:set_lock(reg, i, bits)
-  local j = reg.lock_reg.count == 1 and 0 or i
+  local j = map.index_in(reg.lock_reg, reg, i)
   self.C.mb_poke(self.ctx.ptr, reg.lock_reg.rows[j], reg.lock_mask, bits, false)
 end
 

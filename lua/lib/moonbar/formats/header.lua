@@ -4,8 +4,10 @@
 -- macros, so that a compiler tells when the two disagree.
 --
 -- Try it:  ./moonbar header lua/devices/edu.lua
+local map = require "moonbar.map"
 local names = require "moonbar.formats.names"
 local numbers = require "moonbar.numbers"
+local place = require("moonbar.rows").place
 local places = require "moonbar.formats.places"
 local hex, upper = numbers.hex, names.upper
 
@@ -95,9 +97,12 @@ local function register_lines(out, prefix, reg, digits)
   out:comment(("%s%s: %s, %d bits"):format(reg.group and reg.group.name .. "." .. reg.member or reg.name,
     reg.doc and " - " .. reg.doc or "", access_text(reg), reg.width))
   if reg.is_array then
-    out:add("%s", pad_tabs("#define " .. name .. "(i)", 48) .. ("(%s + %s * (i))"):format(hex(reg.offset, digits),
-      hex(reg.stride)))
-    out:define(name .. "_COUNT", reg.count)
+    local both = reg.inner and reg.group.is_array
+    local text = ("(%s + %s * (i)%s)"):format(hex(reg.offset, digits), hex(reg.inner and not both and reg.inner_stride
+      or reg.stride), both and (" + %s * (j)"):format(hex(reg.inner_stride)) or "")
+    out:add("%s", pad_tabs("#define " .. name .. (both and "(i, j)" or "(i)"), 48) .. text)
+    out:define(name .. "_COUNT", both and reg.group.count or reg.count)
+    if both then out:define(name .. "_EACH", reg.inner) end
   else
     out:add("%s", pad_tabs("#define " .. name, 48) .. hex(reg.offset, digits))
   end
@@ -139,17 +144,32 @@ local function member_line(s, decl, comment)
   s[#s + 1] = pad_tabs("\t" .. decl .. ";", 48) .. "/* " .. names.comment(comment) .. " */"
 end
 
+-- What stands in one element of a block, by offset: an array in a group is one member if it is dense.
+local function block_items(block)
+  local items = {}
+  for _, reg in ipairs(block.members) do
+    local name, dense = reg.member or reg.name, not reg.inner or reg.inner_stride == reg.size
+    for i = 0, dense and 0 or reg.inner - 1 do
+      items[#items + 1] = { reg = reg, i = i, name = dense and name or name .. "_" .. i, offset = place(reg, i),
+        count = dense and reg.inner or 1 }
+    end
+  end
+  table.sort(items, function(a, b) return a.offset < b.offset end)
+  return items
+end
+
 -- struct prefix_block { … }: what a group or interleaved arrays repeat; its path by register.
 local function block_struct(out, prefix, block, paths)
   local s = struct_text(out.unique, prefix .. "_" .. names.part(block.name):lower())
-  table.sort(block.members, function(a, b) return a.offset < b.offset end)
-  for _, reg in ipairs(block.members) do
-    pad_to(s, reg.offset - block.offset)
-    local member = s.member(names.identifier(reg.member or reg.name))
+  for _, item in ipairs(block_items(block)) do
+    local reg = item.reg
+    pad_to(s, item.offset - block.offset)
+    local member = s.member(names.identifier(item.name))
     local step = gcd(block.offset, block.count > 1 and block.stride or 0)
-    member_line(s, declare(reg, member, gcd(s.at, step), 1), ("%s %s"):format(hex(s.at, 8), access_text(reg)))
-    paths[#paths + 1] = { reg = reg, path = member }
-    s.at = s.at + reg.size
+    member_line(s, declare(reg, member, gcd(s.at, step), item.count, reg.size),
+      ("%s %s"):format(hex(s.at, 8), access_text(reg)))
+    paths[#paths + 1] = { reg = reg, path = member .. (item.count > 1 and "[0]" or ""), i = item.i }
+    s.at = s.at + item.count * reg.size
   end
   pad_to(s, block.stride)
   out:add("")
@@ -168,9 +188,9 @@ local function add_block(out, prefix, s, block, asserts, digits)
   s.at = block.offset + block.count * block.stride
   for _, p in ipairs(paths) do
     local many = block.count > 1
-    asserts[#asserts + 1] = { path = ("%s%s.%s"):format(member, many and "[0]" or "", p.path), reg = p.reg, i = 0 }
+    asserts[#asserts + 1] = { path = ("%s%s.%s"):format(member, many and "[0]" or "", p.path), reg = p.reg, i = p.i }
     if many then
-      asserts[#asserts + 1] = { path = ("%s[1].%s"):format(member, p.path), reg = p.reg, i = 1 }
+      asserts[#asserts + 1] = { path = ("%s[1].%s"):format(member, p.path), reg = p.reg, i = p.i + (p.reg.inner or 1) }
     end
   end
 end
@@ -205,7 +225,8 @@ local function bar_struct(out, prefix, n, def)
   out:add("};")
   out:add("")
   for _, a in ipairs(asserts) do
-    local at = out.macros[a.reg] .. (a.reg.is_array and ("(%d)"):format(a.i) or "")
+    local i, j = map.indices(a.reg, a.i)
+    local at = out.macros[a.reg] .. (a.reg.is_array and ("(%s)"):format(j and i .. ", " .. j or i) or "")
     out:add("static_assert(offsetof(struct %s, %s) == %s, \"%s\");", s.name, a.path, at, a.path)
   end
 end

@@ -5,12 +5,13 @@
 --
 -- Try it:  ./moonbar header lua/devices/nvme.lua
 local names = require "moonbar.formats.names"
+local place = require("moonbar.rows").place
 
 local M = {}
 
 local EXPAND = 4096             -- more elements than this are not taken apart: they stay reserved bytes
 
-local function last_of(reg) return reg.offset + (reg.count - 1) * reg.stride + reg.size end
+local function last_of(reg) return place(reg, reg.count - 1) + reg.size end
 
 -- { name, offset, count, stride, members = { reg… }, stop }: a group, or arrays alike.
 local function new_block(name, offset, count, stride)
@@ -23,7 +24,7 @@ local function group_block(group, regs)
   local stop = group.offset
   for _, reg in ipairs(regs) do
     block.members[#block.members + 1] = reg
-    stop = math.max(stop, reg.offset + reg.size)
+    stop = math.max(stop, place(reg, (reg.inner or 1) - 1) + reg.size)
   end
   if not block.is_array then block.stride = stop - block.offset end
   block.stop = block.offset + (block.count - 1) * block.stride + (stop - block.offset)
@@ -74,10 +75,12 @@ local function take_apart(regs, items)
       for i = 0, reg.count - 1 do
         local name = names.part(reg.name) .. (reg.is_array and "_" .. i or "")
         if reg.group then
-          name = names.part(reg.group.name) .. (reg.is_array and i or "") .. "_" .. reg.member
+          local per = reg.inner or 1
+          name = names.part(reg.group.name) .. (reg.group.is_array and math.floor(i / per) or "") .. "_" .. reg.member
+            .. (reg.inner and "_" .. i % per or "")
         end
-        items[#items + 1] = { reg = reg, i = i, name = name, offset = reg.offset + i * reg.stride, count = 1,
-          stop = reg.offset + i * reg.stride + reg.size }
+        items[#items + 1] = { reg = reg, i = i, name = name, offset = place(reg, i), count = 1,
+          stop = place(reg, i) + reg.size }
       end
     end
   end

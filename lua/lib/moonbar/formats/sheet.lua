@@ -56,7 +56,11 @@ end
 -- "status", "counter[i]", "chan[i].ctrl"
 function M.name(reg)
   if not reg.is_array then return reg.name end
-  if reg.group then return ("%s[i].%s"):format(reg.group.name, reg.member) end
+  if reg.group then
+    local both = reg.inner and reg.group.is_array
+    return ("%s%s.%s%s"):format(reg.group.name, reg.group.is_array and "[i]" or "", reg.member,
+      both and "[j]" or reg.inner and "[i]" or "")
+  end
   return reg.name .. "[i]"
 end
 
@@ -96,7 +100,12 @@ end
 function M.notes(def, reg)
   local t = {}
   local function add(fmt, ...) t[#t + 1] = fmt:format(...) end
-  if reg.is_array then
+  if reg.inner then
+    local both = reg.group.is_array
+    add("%s%s, %s apart: `%s` is at `%s%s + %s * %s`.", plural(reg.inner, "register"), both and " in each group" or "",
+      plural(reg.inner_stride, "byte"), M.name(reg), hex(reg.offset),
+      both and (" + %s * i"):format(hex(reg.stride)) or "", hex(reg.inner_stride), both and "j" or "i")
+  elseif reg.is_array then
     add("%s, %s apart: `%s` is at `%s + %s * i`.", plural(reg.count, "register"), plural(reg.stride, "byte"),
       M.name(reg), hex(reg.offset), hex(reg.stride))
   end
