@@ -74,6 +74,9 @@ bar(0, 64*KiB) {
   mixed   = group(0x400, {2, stride = 0x10}) { x = { 0x00, rw }, y = { 0x0c, rw } },
   inside  = { 0x404, rw },
   plain   = group(0x500) { x = { 0x04, rw, width = 8 } },
+  nest    = group(0x700, {2, stride = 0x40}) { a = { 0, rw, array = 3 }, b = { 0x10, rw, array = {2, stride = 8} },
+              c = { 0x14, ro, array = {2, stride = 8}, width = 16 } },
+  lone    = group(0x800) { a = { 4, rw, array = {2, stride = 8} } },
   mask    = { 0x600, rw },
   mask_set = { 0x604, w1s "mask" },
   ring    = { 0x608, doorbell = function() end },
@@ -95,6 +98,12 @@ SAME(_8_HARD_B(3), 0x11c);
 SAME(_8_HARD_B_COUNT, 4);
 SAME(_8_HARD_SET_Y(1), 0x318);
 SAME(_8_HARD_PLAIN_X, 0x504);
+SAME(_8_HARD_NEST_A(1, 2), 0x748);
+SAME(_8_HARD_NEST_B(1, 1), 0x758);
+SAME(_8_HARD_NEST_C_EACH, 2);
+SAME(_8_HARD_LONE_A(1), 0x80c);
+SAME(offsetof(struct _8_hard_bar0, nest[1].a[2]), 0x748);
+SAME(offsetof(struct _8_hard_bar0, nest[1].c_1), 0x75c);
 SAME(_8_HARD_BAR0_RAM, 0x2000);
 SAME(_8_HARD_PCI_VENDOR, 0x1234);
 SAME(offsetof(struct _8_hard_bar0, a_b[2].b), 0x114);
