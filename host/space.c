@@ -15,6 +15,10 @@ static int add_cap(struct mb_config *c, const struct mb_cap *cap)
 {
 	unsigned int log2 = 0;
 
+	if (cap->id & MB_CAP_ID_EXTENDED)
+		return cap->len <= sizeof(cap->bytes) && cap->id >> 17 == 0 ?
+		       mb_cap_extended(c, (uint16_t)cap->id, cap->version, cap->bytes, cap->wmask,
+				       cap->w1c, cap->len) : -1;
 	switch (cap->id) {
 	case MB_CAP_ID_PM:
 		return mb_cap_pm(c);
@@ -36,7 +40,7 @@ static int add_cap(struct mb_config *c, const struct mb_cap *cap)
 
 static const char *cap_name(uint32_t id)
 {
-	return id == MB_CAP_ID_PM ? "power management" : id == MB_CAP_ID_EXPRESS ? "PCI Express" :
+	return id & MB_CAP_ID_EXTENDED ? "extended" : id == MB_CAP_ID_PM ? "power management" : id == MB_CAP_ID_EXPRESS ? "PCI Express" :
 	       id == MB_CAP_ID_MSI ? "MSI" : id == MB_CAP_ID_MSIX ? "MSI-X" :
 	       id == MB_CAP_ID_VENDOR ? "vendor-specific" : "unknown";
 }
@@ -52,9 +56,10 @@ static int add_caps(struct mb_config *c, const struct mb_desc *d, int8_t *owner,
 		int at = add_cap(c, &d->cap[i]);
 
 		if (at < 0)
-			return mb_fail(err, "%s: capability %u (%s): an argument is out of range, it is there twice, or no room is left below 0x100",
-				       d->name, i + 1, cap_name(d->cap[i].id));
-		memset(owner + at, (int)i, c->cap_end - at);
+			return mb_fail(err, "%s: capability %u (%s): an argument is out of range, it is there twice, or no room is left below %s",
+				       d->name, i + 1, cap_name(d->cap[i].id),
+				       d->cap[i].id & MB_CAP_ID_EXTENDED ? "0x1000" : "0x100");
+		memset(owner + at, (int)i, (at < MB_CONFIG_EXT ? c->cap_end : c->ext_end) - at);
 	}
 	return 0;
 }
@@ -77,13 +82,17 @@ static void put_row(struct mb_config *c, const struct mb_reg *r, bool alone)
 	}
 }
 
-/* Nobody's, or inside a vendor-specific capability, after its identifier, pointer and length */
+/* Nobody's, or inside a vendor-specific or an extended capability, after what each has: identifier,
+ * pointer and length, or the header of four bytes
+ */
 static bool is_free(const struct mb_desc *d, const int8_t *owner, uint32_t at)
 {
 	int who = owner[at];
 
-	return who == MB_OWNER_NONE || (who >= 0 && d->cap[who].id == MB_CAP_ID_VENDOR &&
-					owner[at - 3] == who);
+	if (who < 0)
+		return who == MB_OWNER_NONE;
+	return (d->cap[who].id == MB_CAP_ID_VENDOR && owner[at - 3] == who) ||
+	       (d->cap[who].id & MB_CAP_ID_EXTENDED && owner[at - 4] == who);
 }
 
 static int put_rows(struct mb_config *c, const struct mb_desc *d, const int8_t *owner,

@@ -76,16 +76,20 @@ typedef int (*mb_handler)(void *ctx, enum mb_event event, uint32_t row, struct m
 enum mb_cap_id {
 	MB_CAP_ID_PM = 0x01, MB_CAP_ID_MSI = 0x05, MB_CAP_ID_VENDOR = 0x09,
 	MB_CAP_ID_EXPRESS = 0x10, MB_CAP_ID_MSIX = 0x11,
+	MB_CAP_ID_EXTENDED = 0x10000,	/* or the identifier of an extended one */
 };
 
-/** struct mb_cap - one capability, laid out from 0x40 in the order given */
+/** struct mb_cap - one capability, laid out from 0x40 (extended: 0x100) in the order given */
 struct mb_cap {
 	uint32_t id;			/* enum mb_cap_id */
+	uint32_t version;		/* extended: 0 to 15 */
 	uint32_t vectors;		/* MSI: 1, 2, 4 … 32; MSI-X: 1 to 2048 */
 	uint32_t bar, table, pba;	/* MSI-X: where table and PBA live */
 	uint32_t masking, is64;		/* MSI: per-vector masks, 64-bit address */
-	uint32_t len;			/* VENDOR: bytes after the length byte, at most 189 */
+	uint32_t len;			/* VENDOR: bytes after the length byte, at most 189;
+					 * extended: after the header, at most 192 */
 	uint8_t bytes[192], wmask[192];
+	uint8_t w1c[192];		/* extended: bits that a written 1 clears */
 };
 
 /** struct mb_bar_desc - @size: bytes, a power of two from 16, or 0 for none */
@@ -94,7 +98,7 @@ struct mb_bar_desc {
 	uint32_t is64, prefetch;
 };
 
-#define MB_MAX_CAPS	8
+#define MB_MAX_CAPS	16
 
 /** struct mb_desc - what a device is made of; all is copied */
 struct mb_desc {

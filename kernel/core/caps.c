@@ -139,6 +139,28 @@ int mb_cap_vendor(struct mb_config *c, const u8 *bytes, const u8 *wmask, unsigne
 	return at;
 }
 
+/* PCIe 6.0 §7.6.3: identifier, version, and the offset of the next */
+int mb_cap_extended(struct mb_config *c, u16 id, unsigned int version, const u8 *bytes,
+		    const u8 *wmask, const u8 *w1c, unsigned int len)
+{
+	u32 at = c->ext_end, i;
+
+	if (!id || version > 15 || len > MB_CONFIG_SIZE - 4 || at + 4 + len > MB_CONFIG_SIZE)
+		return -1;
+	if (c->ext_last)
+		mb_config_set(c, c->ext_last, 4,
+			      (mb_config_get(c, c->ext_last, 4) & 0xfffff) | at << 20);
+	mb_config_set(c, at, 4, id | version << 16);
+	for (i = 0; i < len; i++) {
+		c->val[at + 4 + i] = bytes[i];
+		c->wmask[at + 4 + i] = wmask ? wmask[i] : 0;
+		c->w1c[at + 4 + i] = w1c ? w1c[i] : 0;
+	}
+	c->ext_last = (u16)at;
+	c->ext_end = (u16)((at + 4 + len + 3) & ~3u);
+	return (int)at;
+}
+
 int mb_caps_msix(const struct mb_config *c, struct mb_msix_place *p)
 {
 	u32 table, pba;

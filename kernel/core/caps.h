@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * caps.h: builds capabilities into a configuration space, one after another
- * from 0x40 in the order of the calls.
+ * from 0x40 (extended ones: 0x100) in the order of the calls.
  *
  * Try it:  make build/test_caps && build/test_caps
  *
  * Each call returns the offset of the new capability, or -1 if an argument is
  * out of range, the capability is there already (except vendor-specific ones)
- * or there is no room before 0x100.
+ * or there is no room before 0x100 (extended ones: 0x1000).
  */
 #ifndef MB_CORE_CAPS_H
 #define MB_CORE_CAPS_H
@@ -36,6 +36,13 @@ int mb_cap_msix(struct mb_config *c, unsigned int bar, u32 table_offset, unsigne
  * their writable bits (NULL: none). @len: 0 to 189.
  */
 int mb_cap_vendor(struct mb_config *c, const u8 *bytes, const u8 *wmask, unsigned int len);
+
+/* mb_cap_extended() - any extended capability, one after another from 0x100: @id 1 to 0xffff,
+ * @version 0 to 15, and @len bytes that follow its header of four: their values, writable bits and
+ * bits that a written 1 clears (NULL: none). Twice the same @id is fine, as of vendor-specific ones.
+ */
+int mb_cap_extended(struct mb_config *c, u16 id, unsigned int version, const u8 *bytes,
+		    const u8 *wmask, const u8 *w1c, unsigned int len);
 
 /** struct mb_msix_place - where a function keeps its MSI-X structures; @count 0: nowhere */
 struct mb_msix_place {

@@ -42,8 +42,9 @@ void mb_config_init(struct mb_config *c, const struct mb_config_ids *ids)
 {
 	zero(c, 0, MB_CONFIG_SIZE);
 	c->pm = c->express = c->msi = c->msix = 0;
-	c->cap_last = 0;
+	c->cap_last = c->ext_last = 0;
 	c->cap_end = MB_CONFIG_CAPS;
+	c->ext_end = MB_CONFIG_EXT;
 
 	mb_config_set(c, MB_PCI_VENDOR, 2, ids->vendor);
 	mb_config_set(c, MB_PCI_DEVICE, 2, ids->device);
@@ -430,7 +431,8 @@ int mb_config_check(struct mb_config *c, u32 *bad)
 		}
 	if (!check_header(c, bad) || !check_caps(c, bad) || !check_ext_caps(c, bad))
 		return -1;
-	c->cap_last = 0;
-	c->cap_end = MB_CONFIG_EXT;	/* the image's list is complete: nothing to add to it */
+	c->cap_last = c->ext_last = 0;
+	c->cap_end = MB_CONFIG_EXT;	/* the image's lists are complete: nothing to add to them */
+	c->ext_end = MB_CONFIG_SIZE;
 	return 0;
 }

@@ -72,13 +72,14 @@ enum {
  * @w1c: bits that a written 1 clears
  * @pm: @express: @msi: @msix: offsets of these capabilities, 0: absent
  * @cap_last: @cap_end: where the builder (caps.h) goes on
+ * @ext_last: @ext_end: the same in the extended space
  *
  * No lock of its own: the owner serialises.
  */
 struct mb_config {
 	u8 val[MB_CONFIG_SIZE], wmask[MB_CONFIG_SIZE], w1c[MB_CONFIG_SIZE];
 	u16 pm, express, msi, msix;
-	u16 cap_last, cap_end;
+	u16 cap_last, cap_end, ext_last, ext_end;
 };
 
 /**

@@ -75,6 +75,42 @@ static void test_room(void **state)
 	assert_int_equal(mb_config_read(&c, 0x41, 1), 0);
 }
 
+/* The list begins at 0x100, each header points at the next, and bytes are what was given */
+static void test_extended(void **state)
+{
+	static u8 long_one[4096];
+	u8 bytes[5] = { 1, 2, 3, 4, 5 }, wmask[5] = { 0xff, 0, 0, 0, 0xf0 }, w1c[5] = { 0, 0xff };
+	u32 bad;
+
+	(void)state;
+	assert_int_equal(mb_config_read(&c, 0x100, 4), 0);
+	assert_int_equal(mb_cap_extended(&c, 0x0003, 1, bytes, NULL, NULL, 5), 0x100);
+	assert_int_equal(mb_config_read(&c, 0x100, 4), 0x00010003);
+	assert_int_equal(mb_cap_extended(&c, 0xabcd, 15, bytes, wmask, w1c, 5), 0x10c);
+	assert_int_equal(mb_cap_extended(&c, 0xabcd, 0, NULL, NULL, NULL, 0), 0x118);
+	assert_int_equal(mb_config_read(&c, 0x100, 4), 0x10c10003);
+	assert_int_equal(mb_config_read(&c, 0x10c, 4), 0x118fabcd);
+	assert_int_equal(mb_config_read(&c, 0x118, 4), 0x0000abcd);
+	assert_int_equal(mb_config_read(&c, 0x104, 4), 0x04030201);
+	mb_config_write(&c, 0x104, 4, ~0u);
+	assert_int_equal(mb_config_read(&c, 0x104, 4), 0x04030201);
+	mb_config_write(&c, 0x110, 4, ~0u);
+	assert_int_equal(mb_config_read(&c, 0x110, 4), 0x040300ff);
+	mb_config_write(&c, 0x114, 1, 0xaa);
+	assert_int_equal(mb_config_read(&c, 0x114, 1), 0xa5);
+	mb_config_write(&c, 0x100, 4, 0);
+	assert_int_equal(mb_config_read(&c, 0x100, 4), 0x10c10003);
+	assert_int_equal(mb_cap_extended(&c, 0, 0, NULL, NULL, NULL, 0), -1);
+	assert_int_equal(mb_cap_extended(&c, 1, 16, NULL, NULL, NULL, 0), -1);
+	assert_int_equal(mb_cap_extended(&c, 1, 0, long_one, NULL, NULL, 4093), -1);
+	assert_int_equal(mb_cap_extended(&c, 1, 0, long_one, NULL, NULL, ~0u), -1);
+	assert_int_equal(mb_cap_extended(&c, 1, 0, long_one, NULL, NULL, 0x1000 - 0x11c - 4), 0x11c);
+	assert_int_equal(mb_cap_extended(&c, 1, 0, NULL, NULL, NULL, 0), -1);
+	assert_int_equal(mb_config_read(&c, 0x11c, 4), 0x00000001);
+	assert_int_equal(mb_config_check(&c, &bad), 0);		/* as an image, too */
+	assert_int_equal(mb_cap_extended(&c, 1, 0, NULL, NULL, NULL, 0), -1);
+}
+
 static void test_express(void **state)
 {
 	u32 at, links;
@@ -185,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_list, fresh),
 		cmocka_unit_test_setup(test_room, fresh),
+		cmocka_unit_test_setup(test_extended, fresh),
 		cmocka_unit_test_setup(test_express, fresh),
 		cmocka_unit_test_setup(test_msi, fresh),
 		cmocka_unit_test_setup(test_msix, fresh),

@@ -219,3 +219,55 @@ describe("a reset", function()
     assert.has_error(function() t:reset "warm" end)
   end)
 end)
+
+describe("extended capabilities", function()
+  local text = [[
+    cap.express {}
+    cap.aer {}
+    cap.serial { number = 0x1122334455667788ULL }
+    cap.ltr { snoop = 0x0c01 }
+    cap.vsec { id = 0xabcd, rev = 2, bytes = "\1\2\3\4", wmask = "\255" }
+    cap.dvsec { vendor = 0x1234, id = 7, rev = 1, bytes = { 9, 8 } }
+    cap.extended { id = 0xfffe, version = 3, bytes = "\240", w1c = "\255" }
+    config {
+      uncorrectable = { 0x104, { timeout = w1c(14), unsupported = w1c(20) },
+                        write = function(dev, v) seen[#seen + 1] = v.timeout end },
+      twelve = { 0x200, rw, 12 },
+    } ]]
+
+  it("are a list from 0x100 on, which a driver walks", function()
+    local _, t = load(text)
+    local at = {}
+    for i, id in ipairs { 0x0001, 0x0003, 0x0018, 0x000b, 0x0023, 0xfffe } do at[i] = t:find_ext_cap(id) end
+    assert.same({ 0x100, 0x12c, 0x138, 0x140, 0x14c, 0x158 }, at)
+    assert.is_nil(t:find_ext_cap(0x0010))
+    assert.equals(0x12c20001, t:config_read(0x100, 4))
+    assert.same({ 0x55667788, 0x11223344 }, { t:config_read(0x130, 4), t:config_read(0x134, 4) })
+    assert.equals(0x0c01, t:config_read(0x13c, 2))
+    t:config_write(0x13c, 4, 0xffffffff)
+    assert.equals(0x1fff1fff, t:config_read(0x13c, 4))
+    assert.equals(0x00c2abcd, t:config_read(0x144, 4))
+    t:config_write(0x148, 4, 0xffffffff)
+    assert.equals(0x040302ff, t:config_read(0x148, 4))
+    assert.equals(0x00c11234, t:config_read(0x150, 4))
+    assert.equals(0x08090007, t:config_read(0x154, 4))
+    assert.equals(0x0003fffe, t:config_read(0x158, 4))
+    t:config_write(0x15c, 1, 0x3c)
+    assert.equals(0xc0, t:config_read(0x15c, 1))
+    assert.equals(12, t.twelve)
+  end)
+
+  it("report errors as AER does: status is W1C, masks and severity are the driver's", function()
+    local dev, t = load(text)
+    assert.same({ 0x00400000, 0x00462030, 0xe000 },
+      { t:config_read(0x108, 4), t:config_read(0x10c, 4), t:config_read(0x114, 4) })
+    t:config_write(0x108, 4, 0)
+    t:config_write(0x10c, 4, 0xffffffff)
+    assert.same({ 0, 0x005ff030 }, { t:config_read(0x108, 4), t:config_read(0x10c, 4) })
+    dev.model.uncorrectable.timeout = 1           -- a row on the capability's bytes
+    assert.equals(0x4000, t:config_read(0x104, 4))
+    t.uncorrectable = { timeout = 1 }
+    assert.equals(0, t:config_read(0x104, 4))
+    assert.same({ 0 }, seen)
+  end)
+end)

@@ -4,6 +4,7 @@
 --
 -- Try it:  ./moonbar check lua/devices/edu.lua
 local ffi = require "ffi"
+local extended = require "moonbar.caps_extended"
 local lib = require "moonbar.lib"
 local mistakes_of = require "moonbar.mistakes"
 local numbers = require "moonbar.numbers"
@@ -21,15 +22,28 @@ local options = {
   msix = { vectors = "number", bar = "number", table = "number", pba = "number" },
   vendor = { bytes = "string or table", wmask = "string or table" },
 }
-local planned = { aer = true, serial = true, ats = true, pasid = true, ["sr_iov"] = true }
+for kind, known in pairs(extended.options) do options[kind] = known end
+local planned = { ats = true, pasid = true, ["sr_iov"] = true }
+local several = { vendor = true, vsec = true, dvsec = true, extended = true }         -- may be there more than once
+local MAX_CAPS = 16             -- MB_MAX_CAPS
 
 local function check_options(kind, t, add)
   for key, v in pairs(t) do
     local want = options[kind][key]
     if not want then
-      add("cap.%s knows no option '%s'%s", kind, tostring(key), mistakes_of.hint(key, options[kind]))
+      add("it knows no option '%s'%s", tostring(key), mistakes_of.hint(key, options[kind]))
+    elseif mistakes_of.is_unknown(v) then
+      t[key] = type(want) == "table" and want[1] or nil
+    elseif type(want) == "table" then
+      if not numbers.is_integer(v) or numbers.is_u64(v) and want[2] < 2 ^ 64 or type(v) == "number"
+        and (v < want[1] or v > want[2] or v >= 2 ^ 64) then
+        add("%s = %s; right would be a whole number from %d to %s", key,
+          type(v) == "string" and ("%q"):format(v) or tostring(v), want[1],
+          want[2] >= 2 ^ 64 and "0xffffffffffffffffULL" or numbers.hex(want[2]))
+        t[key] = want[1]
+      end
     elseif not want:find(type(v), 1, true) then
-      add("cap.%s: %s = %s; right would be a %s", kind, key, tostring(v), want)
+      add("%s = %s; right would be a %s", key, type(v) == "string" and ("%q"):format(v) or tostring(v), want)
       t[key] = nil
     end
   end
@@ -47,21 +61,38 @@ local function check_vectors(kind, n, add)
   return n
 end
 
-local function bytes_of(v, add, what)
+local function bytes_of(v, add, what, most)
   local s = {}
   if type(v) == "string" then
     for i = 1, #v do s[i] = v:byte(i) end
   else
     for i, b in ipairs(v or {}) do
-      if type(b) ~= "number" or b < 0 or b > 255 then add("cap.vendor: %s[%d] is no byte", what, i) b = 0 end
+      if type(b) ~= "number" or b < 0 or b > 255 then add("%s[%d] is no byte", what, i) b = 0 end
       s[i] = b
     end
   end
-  if #s > 189 then
-    add("cap.vendor: %s has %d bytes; at most 189 fit into configuration space", what, #s)
+  if #s > most then
+    add("%s has %d bytes; there is room for %d", what, #s, most)
     return {}
   end
   return s
+end
+
+local function build_extended(c, t, add)
+  local kind = c.kind
+  for key in (extended.needs[kind] or ""):gmatch("(%a+) =") do
+    if t[key] == nil then
+      add("no %s; right would be cap.%s{ %s }", key, kind, extended.needs[kind])
+      t = { number = 0, vendor = 0, id = 1 }
+    end
+  end
+  local room = extended.most_bytes - 6
+  local given = { number = t.number, snoop = t.snoop, no_snoop = t.no_snoop, id = t.id, rev = t.rev, vendor = t.vendor,
+    version = t.version }
+  for _, what in ipairs { "bytes", "wmask", "w1c" } do given[what] = bytes_of(t[what], add, what, room) end
+  local id
+  id, c.version, c.bytes, c.wmask, c.w1c = extended.build[kind](given)
+  c.cap_id, c.is_extended = 0x10000 + id, true          -- MB_CAP_ID_EXTENDED
 end
 
 local function build(def, kind, t, where)
@@ -75,15 +106,16 @@ local function build(def, kind, t, where)
   for k, v in pairs(t) do c[k] = v end
   if kind == "msi" or kind == "msix" then c.vectors = check_vectors(kind, t.vectors or 1, add) end
   if kind == "vendor" then
-    c.bytes, c.wmask = bytes_of(t.bytes, add, "bytes"), bytes_of(t.wmask, add, "wmask")
+    c.bytes, c.wmask = bytes_of(t.bytes, add, "bytes", 189), bytes_of(t.wmask, add, "wmask", 189)
   end
+  if extended.options[kind] then build_extended(c, t, add) end
   for _, other in ipairs(def.caps) do
-    if other.kind == kind and kind ~= "vendor" then
+    if other.kind == kind and not several[kind] then
       add("a second %s capability, the first is on line %d; keep one", kind, other.line)
       return c
     end
   end
-  if #def.caps >= 8 then add("more than 8 capabilities") return c end
+  if #def.caps >= MAX_CAPS then add("more than %d capabilities", MAX_CAPS) return c end
   def.caps[#def.caps + 1] = c
   return c
 end
@@ -95,7 +127,8 @@ function M.word(def, here)
     __index = function(_, kind)
       if planned[kind] then
         return function()
-          def.mistakes:add(here(2), "cap." .. kind, "not supported yet; there are pm, express, msi, msix, vendor")
+          def.mistakes:add(here(2), "cap." .. kind, "not supported yet; there are pm, express, msi, "
+            .. "msix, vendor, aer, serial, ltr, vsec, dvsec, extended")
         end
       end
       if not options[kind] then
@@ -232,14 +265,21 @@ end
 -- After the whole file: places what was left open, counts def.vectors.
 function M.finish(def)
   def.vectors = def.intx and 1 or 0
+  local kinds = {}
+  for _, c in ipairs(def.caps) do kinds[c.kind] = true end
   for _, c in ipairs(def.caps) do
+    if c.is_extended and not kinds.express then
+      def.mistakes:add(c, "cap." .. c.kind, "an extended capability wants cap.express{} too: of a device that is not "
+        .. "PCI Express, a driver reads 256 bytes of configuration space only")
+    end
     if c.kind == "msix" then place_msix(def, c) end
     if c.vectors then def.vectors = math.max(def.vectors, c.vectors) end
   end
 end
 
 local function fill_cap(to, c)
-  to.id = M.ids[c.kind]
+  to.id = c.cap_id or M.ids[c.kind]
+  to.version = c.version or 0
   to.vectors = c.vectors or 0
   to.bar, to.table, to.pba = c.bar or 0, c.table or 0, c.pba or 0
   to.masking = c.masking and 1 or 0
@@ -247,6 +287,7 @@ local function fill_cap(to, c)
   to.len = c.bytes and #c.bytes or 0
   for i, b in ipairs(c.bytes or {}) do to.bytes[i - 1] = b end
   for i, b in ipairs(c.wmask or {}) do to.wmask[i - 1] = b end
+  for i, b in ipairs(c.w1c or {}) do to.w1c[i - 1] = b end
 end
 
 -- Whose the bytes of configuration space are, as int8_t[4096]: the index of a capability, -1 nobody's, -2

@@ -44,6 +44,20 @@ function M.into(Driver, device, check_number)
     end
   end
 
+  -- Offset of an extended capability (its id), or nil.
+  function Driver:find_ext_cap(id)
+    device(self, "find_ext_cap")
+    check_number("find_ext_cap", "the capability's id", id, 1, 0xffff)
+    local at = 0x100
+    for _ = 1, 960 do
+      local header = Driver.config_read(self, at, 4)
+      if header == 0 or header == 0xffffffff then return nil end
+      if band(header, 0xffff) == id then return at end
+      at = rshift(header, 20)
+      if at < 0x100 then return nil end
+    end
+  end
+
   local function no_cap(self, what)
     return nil, ("%s has no %s capability"):format(device(self, what).name, what)
   end

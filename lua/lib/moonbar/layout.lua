@@ -118,14 +118,20 @@ end
 
 -- The kinds of capability that own bytes of configuration space, by enum mb_cap_id.
 local owners = { pm = "power management", msi = "MSI", vendor = "vendor-specific", express = "PCI Express",
-  msix = "MSI-X" }
+  msix = "MSI-X", aer = "AER", serial = "serial number", ltr = "LTR", vsec = "vendor-specific",
+  dvsec = "DVSEC" }
 
--- Configuration registers keep off the header and the capabilities; only a vendor-specific one's bytes,
--- after the three that every one has, may be described by rows.
+-- May rows describe a byte of a capability? Of a vendor-specific one, what follows the three bytes that each has; of
+-- an extended one, what follows its header.
+local function is_describable(c, owner, at, who)
+  return c.kind == "vendor" and owner[at - 3] == who or c.is_extended and owner[at - 4] == who
+end
+
+-- Configuration registers keep off the header and the capabilities.
 local function check_config(def, elements, owner)
   for _, e in ipairs(elements) do
     local reg = e.reg
-    if reg.bar.is_config and e.offset < 0x100 then
+    if reg.bar.is_config and (e.offset < 0x100 or owner[0x100] >= 0) then
       for at = e.offset, e.offset + reg.size - 1 do
         local who = owner[at]
         local c = who >= 0 and def.caps[who + 1]
@@ -133,9 +139,10 @@ local function check_config(def, elements, owner)
           def.mistakes:add(reg, reg.name, "%s is in the header (0x00 to 0x3f), which device { … } and bar describe; "
             .. "the first free offset is %s", hex(e.offset, 8), hex(M.first_free(owner), 8))
           break
-        elseif c and not (c.kind == "vendor" and owner[at - 3] == who) then
-          def.mistakes:add(reg, reg.name, "%s is in the %s capability (line %d); the first free offset is %s",
-            hex(e.offset, 8), owners[c.kind] or c.kind, c.line, hex(M.first_free(owner), 8))
+        elseif c and not is_describable(c, owner, at, who) then
+          def.mistakes:add(reg, reg.name, "%s is in the %s capability%s (line %d); the first free offset is %s",
+            hex(e.offset, 8), owners[c.kind] or c.kind, c.is_extended and "'s header" or "", c.line,
+            hex(M.first_free(owner, e.offset >= 0x100), 8))
           break
         end
       end
@@ -146,12 +153,12 @@ local function check_config(def, elements, owner)
   end
 end
 
--- The first offset that no capability has.
-function M.first_free(owner)
-  for at = 0x40, 0xff do
-    if owner[at] == -1 then return at end
+-- The first offset that no capability has; @beyond: in the extended space.
+function M.first_free(owner, beyond)
+  for at = beyond and 0x104 or 0x40, 0xfff do
+    if owner[at] == -1 and (at < 0x100 or at >= 0x104) then return at end
   end
-  return 0x104
+  return 0x1000
 end
 
 -- Check all places; adds def.elements. @owner: whose the bytes of configuration space are, or nil if that

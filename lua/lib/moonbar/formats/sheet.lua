@@ -34,7 +34,8 @@ local function interrupts(def)
 end
 
 local cap_names = { pm = "power management", express = "PCI Express", msi = "MSI", msix = "MSI-X",
-  vendor = "vendor-specific" }
+  vendor = "vendor-specific", aer = "advanced error reporting", serial = "device serial number",
+  ltr = "latency tolerance reporting", vsec = "vendor-specific (extended)", dvsec = "designated vendor-specific" }
 
 local function identity(def)
   local t = { { "Vendor and device", ("`%04x:%04x`"):format(def.vendor, def.device) } }
