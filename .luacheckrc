@@ -17,5 +17,6 @@ local device_file = {
   globals = { "dev", "device", "event", "on", "state" },
 }
 files["lua/devices"] = device_file
+files["lua/devices/spec"] = { std = "luajit+busted", unused_args = false }
 files["tests/bench/regs.lua"] = device_file
 files["tests/vm/hooks.lua"] = device_file

@@ -219,7 +219,7 @@ static void run_write_hook(struct mb_regs *rf, u32 i, u64 old, u64 new, u64 raw)
 
 	switch (rf->ops->write_hook(rf->ctx, i, old, raw, &value)) {
 	case 1:
-		mb_regs_poke(st, mb_size_mask(r->size), value);
+		mb_regs_poke(st, mb_size_mask(r->size) & ~r->reserved, value);
 		break;
 	case 2:		/* only what this write changed: the hook may have poked other bits */
 		mb_regs_poke(st, old ^ new, old);

@@ -206,6 +206,141 @@ describe("access words", function()
   end)
 end)
 
+-- ---- aliases, locks, sizes, arrays -------------------------------------------------------------------------
+
+-- What an alias does by a word that is not its target's own.
+local alias_words = { "ro", "rw", "wo", "rc", "rs", "w1c", "w1s", "w1t", "w0c", "w0s", "w0t" }
+
+-- A random map of whole registers, some of them arrays, some with `sizes`, with aliases and locks, and the oracle's
+-- side of it: elements in order of place, { reg =, oracle =, words =, from =, to =, sizes =, lock = element }.
+local function random_map(random)
+  local rows, elements, offset, targets = {}, {}, 0, {}
+  for n = 1, random(3, 9) do
+    local width = ({ 8, 16, 32, 64 })[random(4)]
+    local size, count = width / 8, random(3) == 1 and random(2, 4) or 1
+    local stride = size + random(0, 2)
+    local word, alias, lock = all_words[random(#all_words)], nil, nil
+    local reset = word == "rsvd" and 0 or random(0, 255)
+    local options = { ("width = %d"):format(width) }
+    local like = targets[random(math.max(#targets, 1))]
+    offset = offset + random(0, 3)
+    if like and random(3) == 1 then
+      alias, width, size, count = like, like.width, like.width / 8, like.count
+      stride = size + random(0, 2)
+      options = { ("width = %d"):format(width) }
+      word = alias_words[random(#alias_words)]
+    end
+    if random(4) == 1 then
+      options[#options + 1] = "sizes = {" .. size .. (size > 1 and random(2) == 1 and ", 1" or "") .. "}"
+    end
+    local lockers = {}
+    for _, t in ipairs(targets) do
+      if t.count == 1 or t.count == count then lockers[#lockers + 1] = t end
+    end
+    if #lockers > 0 and random(3) == 1 then
+      lock = lockers[random(#lockers)]
+      options[#options + 1] = ("lock = %q"):format(lock.name)
+    end
+    if count > 1 then options[#options + 1] = ("array = {%d, stride = %d}"):format(count, stride) end
+    local reg = { name = "r" .. n, width = width, count = count, oracles = {},
+      sizes = options[2] and options[2]:match "sizes = {(.*)}" }
+    rows[n] = ("%s = { 0x%x, %s%s, %s },"):format(reg.name, offset, word,
+      alias and (" %q"):format(alias.name) or (", 0x%x"):format(reset), table.concat(options, ", "))
+    for i = 0, count - 1 do
+      reg.oracles[i] = alias and alias.oracles[i] or Oracle.new(width, uniform(width, word), reset)
+      elements[#elements + 1] = { name = reg.name .. (count > 1 and "[" .. i .. "]" or ""), o = reg.oracles[i],
+        reg = reg, words = uniform(width, word), from = offset + i * stride, to = offset + i * stride + size,
+        lock = lock and lock.oracles[lock.count == 1 and 0 or i] }
+    end
+    if not alias and word ~= "const" and word ~= "rsvd" and word ~= "once" then targets[#targets + 1] = reg end
+    offset = offset + (count - 1) * stride + size
+  end
+  return rows, elements, offset
+end
+
+local function takes(reg, size)
+  return not reg.sizes or reg.sizes:find(tostring(size), 1, true) ~= nil
+end
+
+-- One access of the oracle: in order of place, each register its bytes.
+local function oracle_access(elements, from, size, value)
+  local answer = bit.bnot(0ULL)
+  for _, e in ipairs(elements) do
+    local a, b = math.max(from, e.from), math.min(from + size, e.to)
+    if a < b and takes(e.reg, size) then
+      local nbits, at, pos = 8 * (b - a), 8 * (a - e.from), 8 * (a - from)
+      local mask = bit.lshift(bit.rshift(bit.bnot(0ULL), 64 - nbits), pos)
+      local own = e.o.words
+      e.o.words = e.words               -- an alias does what its own word says
+      if not value then
+        answer = bit.bor(bit.band(answer, bit.bnot(mask)), bit.lshift(e.o:read(at, nbits), pos))
+      elseif not e.lock or e.lock:value() == 0ULL then
+        e.o:write(at, nbits, bit.rshift(bit.band(value, mask), pos))
+      end
+      e.o.words = own
+    end
+  end
+  return bit.band(answer, bit.rshift(bit.bnot(0ULL), 64 - 8 * size))
+end
+
+describe("aliases, locks, sizes and arrays", function()
+  after_each(function() support.take_said() support.free_all() end)
+
+  it("meet a slow oracle on random maps and accesses", function()
+    local seed = tonumber(os.getenv "SEED") or os.time()
+    math.randomseed(seed)
+    local random = math.random
+    for round = 1, 60 do
+      local rows, elements, bytes = random_map(random)
+      local dev, t = support.device(table.concat(rows, "\n"))
+      for step = 1, 100 do
+        local size, from, value = ({ 1, 2, 4, 8 })[random(4)], random(0, bytes + 2), nil
+        if random(3) > 1 then
+          value = bit.bor(bit.lshift(0ULL + random(0, 2 ^ 31 - 1), 33), 0ULL + random(0, 2 ^ 31 - 1) * 4 + random(0, 3))
+          if random(3) == 1 then value = 0ULL end       -- opens locks
+          value = bit.band(value, bit.rshift(bit.bnot(0ULL), 64 - 8 * size))
+        end
+        local context = ("SEED=%d round %d step %d: %d bytes at 0x%x, %s\n%s"):format(seed, round, step, size, from,
+          value and "write 0x" .. hex(value) or "read", table.concat(rows, "\n"))
+        local answer = oracle_access(elements, from, size, value)
+        if value then t:bus_write(0, from, size, value)
+        else assert.equals(hex(answer), hex(t:bus_read(0, from, size)), context) end
+        for _, e in ipairs(elements) do
+          assert.equals(hex(e.o:value()), hex(dev:peek(e.name)), e.name .. " after " .. context)
+        end
+      end
+      dev:free()
+      support.take_said()
+    end
+  end)
+end)
+
+describe("a constant field", function()
+  after_each(function() support.take_said() support.free_all() end)
+
+  it("stays what it is, whoever writes the register, and reserved bits stay 0", function()
+    local dev, t = support.device [[
+      r = { 0, { a = rw(3, 0), k = const(7, 4), b = rw(15, 8) }, reset = 0x50 },
+      alias = { 4, rw "r" }, clear = { 8, w1c "r" }, set = { 12, rs "r" },
+      h = { 16, { a = rw(3, 0), k = const(7, 4) }, reset = 0x30, write = function(dev, v) return bnot(0) end }, ]]
+    t.r = 0xffff
+    t.alias = 0xf0f
+    assert.equals(0xf5f, dev:peek "r")
+    t.clear = 0xff
+    assert.equals(0xf50, t:read "r")
+    assert.equals(0xf50, t:read "set")
+    assert.equals(0xff5f, dev:peek "r")
+    dev.model.r = 0
+    assert.equals(0x50, dev:peek "r")
+    dev:poke("r", 0xffffffff)
+    assert.equals(0xff5f, dev:peek "r")
+    t.h = 0
+    assert.same({ 0x3f, 0x3f }, { dev:peek "h", t:read "h" })
+    assert.has_error(function() dev:poke("r.k", 1) end)
+    assert.has_error(function() dev.model.r.k = 1 end)
+  end)
+end)
+
 describe("peek", function()
   after_each(support.free_all)
   it("changes nothing, not even read-to-clear", function()

@@ -169,6 +169,7 @@ end
 local function adopt(ctx, def)
   ctx.def, ctx.name, ctx.events, ctx.on = def, def.name, def.events, def.on
   ctx.forget_causes()
+  ctx.forget_guests()
   refresh(ctx)
   model.build(ctx)
   hooks.build(ctx)

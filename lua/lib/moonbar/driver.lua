@@ -161,14 +161,14 @@ local function read_behaviour(self, reg, i)
   if known and known.reg == reg then return known.id end
   local get = {}
   for _, f in ipairs(reg.fields) do
-    get[f.name] = function(value) return fields.extract(f, value) end
+    get[f.name] = function(v) return fields.extract(f, v.mb_value) end
   end
   local function put(view_of, value)
     view_of.mb_value = value
     write_whole(self, reg, i, value)
   end
   local id = view.behaviour {
-    reg = reg, get = get, whole = function(value) return numbers.shrink(value, reg.width) end,
+    reg = reg, get = get, whole = function(v) return numbers.shrink(v.mb_value, reg.width) end,
     set_field = function(f, v, at) put(at, fields.insert(f, at.mb_value, fitting(v, f, reg), reg.width)) end,
     set_whole = function(v, at) put(at, whole_fitting(reg, v)) end,
     text = function(whole) return reg.name .. " " .. fields.text(reg, whole) end,

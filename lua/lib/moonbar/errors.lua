@@ -23,6 +23,16 @@ M.write = function(text) io.stderr:write(text, "\n") end
 function M.attach(ctx)
   local seen, places = {}, 0
 
+  -- kind of guest error → row → true; kept as long as the rows are what they were
+  function ctx.forget_guests()
+    ctx.guests_told = setmetatable({}, { __index = function(t, kind)
+      local rows = {}
+      t[kind] = rows
+      return rows
+    end })
+  end
+  ctx.forget_guests()
+
   function ctx.log(text) M.write(ctx.name .. ": " .. text) end
 
   -- Log a line the first time that key comes by.
@@ -159,6 +169,9 @@ local texts = {
 function M.guest_error(ctx, row)
   local call = ctx.call
   local kind = call.size
+  local told = ctx.guests_told[kind]
+  if told[row] then return end          -- a driver may do it a million times
+  if row ~= lib.none then told[row] = true end
   local name, reg = row_name(ctx, row)
   local g = { size = tonumber(call.raw), offset = call.offset, bar = call.bar, value = call.value,
     name = name, reg = reg }

@@ -70,18 +70,22 @@ end
 -- Put a hook's answer that is no plain number in range into call.value.
 local function put_slowly(ctx, reg, what, v)
   local given = v
-  if model.is_view(v) then
-    v = v()
-  elseif is_plain_table(v) and reg.fields then
-    v = fields.assemble(reg, v)
-  end
+  if model.is_view(v) then v = v() end
+  if is_plain_table(v) and reg.fields then v = fields.assemble(reg, v) end
   if not numbers.is_integer(v) then refuse(reg, what, given) end
   ctx.call.value = numbers.u64(v)
 end
 
 local function make_put(ctx, reg, what)
+  if what == "write" and reg.constant ~= 0ULL then              -- a field that is const stays what it is
+    return function(v)
+      put_slowly(ctx, reg, what, v)
+      ctx.call.value = bit.bor(bit.band(ctx.call.value, bit.bnot(reg.constant)), bit.band(reg.reset, reg.constant))
+    end
+  end
   local call32, max, floor = ctx.call32, 2 ^ math.min(reg.width, 32), math.floor
   return function(v)
+    if model.is_view(v) then v = v() end
     if type(v) == "number" and v >= 0 and v < max and v == floor(v) then
       call32[0], call32[1] = v, 0
     else

@@ -107,6 +107,16 @@ local function existing_bits(reg)
   return bits
 end
 
+-- Bits that nobody changes, neither a driver nor the model.
+local function constant_bits(reg)
+  if reg.access == "const" and not reg.fields then return numbers.width_mask(reg.width) end
+  local bits = 0ULL
+  for _, f in ipairs(reg.fields or {}) do
+    if f.access == "const" then bits = bor(bits, f.mask) end
+  end
+  return bits
+end
+
 local function resolve_reset(reg, add)
   local reset = numbers.u64(reg.reset_given or 0)
   local width_bits = numbers.width_mask(reg.width)
@@ -162,7 +172,7 @@ local function resolve_alias(def, reg, add)
   end
   reg.target = target
   reg.fields, reg.field = target.fields, target.field
-  reg.exists, reg.reset = target.exists, target.reset
+  reg.exists, reg.reset, reg.constant = target.exists, target.reset, target.constant
 end
 
 local function fits_array(reg, other)
@@ -242,7 +252,7 @@ function M.resolve(def)
     return function(fmt, ...) def.mistakes:add(reg, reg.name, fmt, ...) end
   end
   for _, reg in ipairs(def.regs) do
-    reg.exists = existing_bits(reg)
+    reg.exists, reg.constant = existing_bits(reg), constant_bits(reg)
     reg.field = field_index(reg)
     if not reg.alias then resolve_reset(reg, adder(reg)) end
   end
@@ -313,7 +323,13 @@ local function mask_row(row, reg)
   local all = numbers.width_mask(reg.width)
   if reg.doorbell then return end
   if reg.alias or not reg.fields then
-    set_masks(row, reg.access, reg.access == "rsvd" and all or reg.exists)
+    local bits = reg.access == "rsvd" and all or reg.exists
+    set_masks(row, reg.access, bits)
+    if reg.alias then                   -- constants show, and stay
+      for _, member in ipairs(access.masks[reg.access]) do
+        if member ~= "rd" then row[member] = band(row[member], bnot(reg.constant)) end
+      end
+    end
   else
     for _, f in ipairs(reg.fields) do
       set_masks(row, f.access, f.mask)

@@ -79,9 +79,12 @@ local function refuse_constant(reg)
   blame("%s is a constant; right would be ro in its row if the device changes it", reg.name)
 end
 
+-- The bits of a register that a value for the whole of it changes.
+local function settable(reg) return band(reg.exists, bnot(reg.constant)) end
+
 -- Setters of one element of the live state.
 local function state_setters(ctx, reg, row)
-  local all = numbers.width_mask(reg.width)
+  local all = settable(reg)
   local function set_whole(v)
     if reg.access == "const" then refuse_constant(reg) end
     if not ctx.ptr then blame("%s", reg.name .. ": the device is not there yet") end
@@ -265,6 +268,11 @@ function M.snapshot(reg)
   local words = ffi.new("uint64_t[1]")
   local store = { s64 = words, s32 = ffi.cast("uint32_t *", words), words = words }
   local function set_field(f, v)
+    if reg.width <= 32 then               -- in numbers, which are not boxed
+      local s32, mask = store.s32, lshift(2 ^ f.width - 1, f.lo)
+      s32[0] = bor(band(s32[0], bnot(mask)), lshift(reduce(v, f.width, f.by_name, f.name), f.lo)) % 2 ^ 32
+      return
+    end
     v = u64(reduce(v, f.width, f.by_name, f.name))
     words[0] = bor(band(words[0], bnot(f.mask)), lshift(v, f.lo))
   end
@@ -293,10 +301,11 @@ function M.poke(ctx, path, v)
     blame("%s is an array; right would be %s", path, map.element_name(reg, 0))
   end
   local row = (reg.target or reg).rows[element or 0]
+  if (field or reg).access == "const" then refuse_constant(field or reg) end
   if field then
     C.mb_poke(ctx.ptr, row, field.mask, lshift(u64(reduce(v, field.width, field.by_name, path)), field.lo), false)
   else
-    C.mb_poke(ctx.ptr, row, numbers.width_mask(reg.width), whole_value(reg, v), false)
+    C.mb_poke(ctx.ptr, row, settable(reg), whole_value(reg, v), false)
   end
 end
 

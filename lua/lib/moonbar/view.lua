@@ -11,7 +11,7 @@ local blame = mistakes_of.blame
 
 local M = {}
 
--- What a view does is in its behaviour: { reg =, get = { field = function(value) }, whole = function(value),
+-- What a view does is in its behaviour: { reg =, get = { field = function(view) }, whole = function(view),
 -- set_field = function(field, v, view), set_whole = function(v, view), text = function(whole) }.
 -- They outlive this file, as the C type does: busted loads files again, and keeps their C types.
 local registry = debug.getregistry()
@@ -24,7 +24,7 @@ local is = M.is
 
 -- A number that was meant where a view may stand.
 local function plain(v)
-  if is(v) then return behaviours[v.mb_behaviour].whole(v.mb_value) end
+  if is(v) then return behaviours[v.mb_behaviour].whole(v) end
   return v
 end
 M.plain = plain
@@ -41,8 +41,8 @@ local meta = {}
 function meta.__index(view, name)
   local b = behaviours[view.mb_behaviour]
   local get = b.get[name]
-  if get then return get(view.mb_value) end
-  if name == "value" then return b.whole(view.mb_value) end
+  if get then return get(view) end          -- not its value: interpreted code would box that
+  if name == "value" then return b.whole(view) end
   no_field(b.reg, name)
 end
 
@@ -63,7 +63,7 @@ function meta.__call(view, ...)
 end
 function meta.__tostring(view)
   local b = behaviours[view.mb_behaviour]
-  return b.text(b.whole(view.mb_value))
+  return b.text(b.whole(view))
 end
 function meta.__concat(a, b) return tostring(a) .. tostring(b) end
 

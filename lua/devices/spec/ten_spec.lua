@@ -2,7 +2,7 @@
 -- The smallest device's own test, to copy from: load the device, put it on the simulated bus with a clock that
 -- only step() moves, and be its driver.
 --
--- Try it:  tests/spec/run tests/spec/ten_spec.lua
+-- Try it:  tests/spec/run lua/devices/spec/ten_spec.lua
 local mb = require "moonbar"
 local us = mb.units.us
 mb.log = function() end                 -- guest errors are not looked at here
