@@ -2,7 +2,7 @@
 /*
  * core.c: devices as Lua userdata. Only what may call back into Lua is a C
  * function here; everything else the language calls by FFI, with the
- * declarations of core.cdef. The one door into Lua is call_door().
+ * declarations of core.cdef. The one door into Lua is in door.c.
  *
  * Try it:  ./moonbar -e 'print(require("moonbar.core").cdef)'
  */
@@ -14,82 +14,12 @@
 #include <stdlib.h>
 
 #include "core.h"
+#include "door.h"
 #include "moonbar.h"
 
 #define DEVICE	"moonbar.device"
-#define BY_ADDRESS "moonbar.by_address"	/* registry: struct binding * → its userdata, weak */
 
 extern const char mb_cdef[];	/* generated from moonbar.h and regs.h at build time */
-
-/** struct binding - userdata of a device; @L: who is running Lua now, for the door to use */
-struct binding {
-	struct mb_device *dev;
-	lua_State *L;
-	int door, traceback, on_error;	/* registry references */
-	int running;			/* methods on the C stack that may call the door */
-};
-
-/* ---- the door --------------------------------------------------------------------- */
-
-static void push_device(lua_State *L, struct binding *b)
-{
-	lua_getfield(L, LUA_REGISTRYINDEX, BY_ADDRESS);
-	lua_pushlightuserdata(L, b);
-	lua_rawget(L, -2);
-	lua_remove(L, -2);			/* ... device or nil */
-}
-
-/* The hook failed with a message on the stack; tell core.on_error, and stderr if that fails. Ctrl-C,
- * a debug hook that raises, may have stopped the hook, and is not to stop the report.
- */
-static void report(struct binding *b, enum mb_event event, uint32_t row)
-{
-	lua_State *L = b->L;			/* ... message */
-	lua_Hook hook = lua_gethook(L);
-	int mask = lua_gethookmask(L), count = lua_gethookcount(L);
-
-	lua_sethook(L, NULL, 0, 0);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, b->on_error);	/* ... message core */
-	lua_getfield(L, -1, "on_error");	/* ... message core on_error */
-	lua_replace(L, -2);			/* ... message on_error */
-	if (lua_isfunction(L, -1)) {
-		push_device(L, b);
-		lua_pushinteger(L, event);
-		lua_pushnumber(L, row);
-		lua_pushvalue(L, -5);		/* ... message on_error device event row message */
-		if (!lua_pcall(L, 4, 0, 0)) {	/* ... message */
-			lua_pop(L, 1);
-			lua_sethook(L, hook, mask, count);
-			return;
-		}
-	}
-	fprintf(stderr, "moonbar: a hook failed: %s\n", lua_tostring(L, -2));
-	lua_pop(L, 2);
-	lua_sethook(L, hook, mask, count);
-}
-
-static int call_door(void *ctx, enum mb_event event, uint32_t row, struct mb_call *call)
-{
-	struct binding *b = ctx;
-	lua_State *L = b->L;
-	int result;
-
-	(void)call;
-	if (!lua_checkstack(L, 12))
-		return -1;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, b->traceback);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, b->door);
-	lua_pushinteger(L, event);
-	lua_pushinteger(L, row);		/* ... traceback door event row */
-	if (lua_pcall(L, 2, 1, -4)) {		/* ... traceback message */
-		lua_remove(L, -2);		/* ... message */
-		report(b, event, row);
-		return -1;
-	}
-	result = lua_tointeger(L, -1);		/* ... traceback result */
-	lua_pop(L, 2);
-	return result;
-}
 
 /* ---- methods ------------------------------------------------------------------------ */
 
@@ -278,11 +208,28 @@ static int l_free(lua_State *L)
 
 		mb_device_free(b->dev);
 		leave(b, was);
-		luaL_unref(L, LUA_REGISTRYINDEX, b->door);
-		luaL_unref(L, LUA_REGISTRYINDEX, b->traceback);
-		luaL_unref(L, LUA_REGISTRYINDEX, b->on_error);
+		mb_door_free(b);
 		b->dev = NULL;
 	}
+	return 0;
+}
+
+/* device:hook(event, row, function or nil) */
+static int l_hook(lua_State *L)
+{
+	struct binding *b = check(L);
+	uint32_t event = check_u32(L, 2), row = check_u32(L, 3);
+
+	luaL_argcheck(L, event == MB_EV_READ || event == MB_EV_WRITE, 2, "no event with hooks");
+	luaL_argcheck(L, row < 2 * MB_MAX_ROWS, 3, "no such row");
+	luaL_argcheck(L, lua_isfunction(L, 4) || lua_isnil(L, 4), 4, "function or nil expected");
+	mb_door_set_hook(L, b, event, row, 4);
+	return 0;
+}
+
+static int l_forget_hooks(lua_State *L)
+{
+	mb_door_forget_hooks(check(L));
 	return 0;
 }
 
@@ -291,7 +238,7 @@ static const luaL_Reg methods[] = {
 	{ "start", l_start }, { "stop", l_stop }, { "serve", l_serve }, { "step", l_step },
 	{ "bus_read", l_bus_read }, { "bus_write", l_bus_write },
 	{ "config_read", l_config_read }, { "config_write", l_config_write },
-	{ "bus_reset", l_bus_reset },
+	{ "bus_reset", l_bus_reset }, { "hook", l_hook }, { "forget_hooks", l_forget_hooks },
 	{ "free", l_free }, { "__gc", l_free }, { NULL, NULL }
 };
 
@@ -308,7 +255,7 @@ static int l_device(lua_State *L)
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	b = lua_newuserdata(L, sizeof(*b));		/* desc door b */
 	*b = (struct binding){ .L = L };
-	b->dev = mb_device_new(desc, call_door, b, &err);
+	b->dev = mb_device_new(desc, mb_door, b, &err);
 	if (!b->dev)
 		return outcome(L, -1, &err);
 	lua_pushvalue(L, 2);

@@ -11,7 +11,7 @@ ram(0x1000, 4096)
 
 bar(0, 16*KiB) {
   masked   = { 0x00, rw, "Answered in the kernel" },
-  posted   = { 0x04, rw, "Posted to Lua", write = function(_, v) n = n + v end },
+  posted   = { 0x04, rw, "Posted to Lua", write = function(_, v) n = n + 1 end },
   computed = { 0x08, ro, "Answered by Lua", read = function() n = n + 1; return n end },
-  rung     = { 0x0c, doorbell = function(_, v) n = n + v end },
+  rung     = { 0x0c, doorbell = function(_, v) n = n + 1 end },
 }

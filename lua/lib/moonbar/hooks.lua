@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- hooks.lua: the door, the one function that C calls, and what is behind it: a closure per row with a
--- hook, made at load, that takes values out of struct mb_call and puts the answer back. Per access
--- nothing is looked up by name and nothing is allocated.
+-- hooks.lua: what C calls: a closure per row with a hook, made at load, that takes values out of struct
+-- mb_call and puts the answer back, and one function for every other event. Per access nothing is looked
+-- up by name and nothing is allocated.
 --
 -- Try it:  ./moonbar -e 'driver("edu").liveness = 5; print(edu.liveness)' lua/devices/edu.lua
 local bit = require "bit"
@@ -21,7 +21,7 @@ local M = {}
 M.drop = setmetatable({}, { __tostring = function() return "drop" end })
 local drop = M.drop
 
-local KEEP, STORE, DROP = 0, 1, 2       -- results of MB_EV_WRITE
+local KEEP, STORE, DROP = nil, true, false      -- what a row's function returns to C
 
 -- ---- access: what a hook may ask about the access ------------------------------------------------------
 
@@ -83,14 +83,14 @@ local function make_put(ctx, reg, what)
       ctx.call.value = bit.bor(bit.band(ctx.call.value, bit.bnot(reg.constant)), bit.band(reg.reset, reg.constant))
     end
   end
-  local call32, max, floor = ctx.call32, 2 ^ math.min(reg.width, 32), math.floor
+  local call32 = ctx.call32
   return function(v)
     if model.is_view(v) then v = v() end
-    if type(v) == "number" and v >= 0 and v < max and v == floor(v) then
+    if type(v) == "number" then
       call32[0], call32[1] = v, 0
-    else
-      put_slowly(ctx, reg, what, v)     -- C reduces to the width
+      if call32[0] == v then return end -- it was one of 0 to 2^32 - 1
     end
+    put_slowly(ctx, reg, what, v)       -- C reduces to the width
   end
 end
 
@@ -150,14 +150,14 @@ local function may_wait(ctx, label, words, f)
   return function(dev, v, a, b, c) return ctx.work(label, words, f, dev, v, a, b, c) end
 end
 
--- row → closure, of one register; its elements run the same code for another index and share the copy.
-local function add_closures(ctx, reg, reads, writes)
-  local dev = ctx.model
+-- The closures of one register; its elements run the same code for another index and share the copy.
+local function add_closures(ctx, reg)
+  local dev, core, READ, WRITE = ctx.model, ctx.core, lib.event.read, lib.event.write
   local read = reg.read and fresh(read_maker)
   local write = reg.write and fresh(write_maker)
   local doorbell = reg.doorbell and fresh(doorbell_maker)
   if reg.serves_many and not (write or doorbell) then          -- C looks at the interrupts afterwards
-    for _, row in pairs(reg.rows) do writes[row] = function() return KEEP end end
+    for _, row in pairs(reg.rows) do core:hook(WRITE, row, function() return KEEP end) end
   end
   for i = 0, (read or write or doorbell) and reg.count - 1 or -1 do
     local row, access, take, words = reg.rows[i], make_access(ctx, reg, (map.indices(reg, i))), make_take(ctx, reg)
@@ -168,13 +168,13 @@ local function add_closures(ctx, reg, reads, writes)
         words, on_write)
     end
     if read then
-      reads[row] = read(reg.read, dev, take, make_put(ctx, reg, "read"), access, index, inner, KEEP)
+      core:hook(READ, row, read(reg.read, dev, take, make_put(ctx, reg, "read"), access, index, inner, KEEP))
     end
     if doorbell then
-      writes[row] = doorbell(on_write, dev, take, access, index, inner, KEEP)
+      core:hook(WRITE, row, doorbell(on_write, dev, take, access, index, inner, KEEP))
     elseif write then
-      writes[row] = write(on_write, dev, take, make_put(ctx, reg, "write"), access, index, inner, drop, KEEP, STORE,
-        DROP)
+      core:hook(WRITE, row, write(on_write, dev, take, make_put(ctx, reg, "write"), access, index, inner, drop, KEEP,
+        STORE, DROP))
     end
   end
 end
@@ -183,7 +183,7 @@ end
 
 local reset_kinds = { [0] = "cold", "flr", "d0", "bus" }
 
-local function others(ctx, event, row)
+local function other_event(ctx, event, row)
   local e, on = lib.event, ctx.on
   if event == e.timer then
     ctx.fire(row)
@@ -215,23 +215,15 @@ local function others(ctx, event, row)
   return 0
 end
 
--- Make ctx.reads and ctx.writes, row → closure, for ctx.def: at load and at every reload.
+-- Tell C of every hook of ctx.def: at load and at every reload.
 function M.build(ctx)
-  local reads, writes = {}, {}
-  for _, reg in ipairs(ctx.def.regs) do add_closures(ctx, reg, reads, writes) end
-  ctx.reads, ctx.writes = reads, writes
+  ctx.core:forget_hooks()
+  for _, reg in ipairs(ctx.def.regs) do add_closures(ctx, reg) end
 end
 
--- The function for core.device().
+-- The function for core.device(): every event but the accesses to rows with a hook.
 function M.door(ctx)
-  local WRITE, READ = lib.event.write, lib.event.read
-  local function door(event, row)
-    if event == WRITE then return ctx.writes[row]() end
-    if event == READ then return ctx.reads[row]() end
-    return others(ctx, event, row)
-  end
-  jit.off(door)                 -- interpreted, it goes straight to the row's own trace
-  return door
+  return function(event, row) return other_event(ctx, event, row) end
 end
 
 -- Where struct mb_call is, once the userdata exists.
