@@ -102,7 +102,7 @@ local function build(def, kind, t, where)
     t = {}
   end
   check_options(kind, t, add)
-  local c = { kind = kind, file = where.file, line = where.line }
+  local c = { kind = kind, file = where.file, line = where.line, given = t }
   for k, v in pairs(t) do c[k] = v end
   if kind == "msi" or kind == "msix" then c.vectors = check_vectors(kind, t.vectors or 1, add) end
   if kind == "vendor" then

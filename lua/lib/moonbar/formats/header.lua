@@ -13,7 +13,7 @@ local hex, upper = numbers.hex, names.upper
 
 local M = {}
 
--- ---- lines ----------------------------------------------------------------------------------------------------
+-- ---- lines --------------------------------------------------------------------------------------
 
 local Text = {}
 Text.__index = Text
@@ -44,7 +44,7 @@ local function constant(v, width)
   return hex(v, width) .. (width > 32 and "ull" or "u")
 end
 
--- ---- registers ------------------------------------------------------------------------------------------------
+-- ---- registers ----------------------------------------------------------------------------------
 
 -- "ro", "w1s of irq_status", "doorbell", "ro and rw by field"
 local function access_text(reg)
@@ -115,7 +115,7 @@ local function register_lines(out, prefix, reg, digits)
   end
 end
 
--- ---- structures -------------------------------------------------------------------------------------------------
+-- ---- structures ---------------------------------------------------------------------------------
 
 local function gcd(a, b) while b > 0 do a, b = b, a % b end return a end
 
@@ -231,7 +231,7 @@ local function bar_struct(out, prefix, n, def)
   end
 end
 
--- ---- the file ------------------------------------------------------------------------------------------------------
+-- ---- the file -----------------------------------------------------------------------------------
 
 local function top(out, def, prefix)
   local guard = upper(prefix) .. "_REGS_H"

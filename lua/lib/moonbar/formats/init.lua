@@ -79,4 +79,25 @@ M.doc = writer(function(def, request)
   return require("moonbar.formats." .. formats[format]).text(sheet)
 end)
 
+M.export = writer(function(def) return require("moonbar.formats.svd_write").text(def) end)
+
+-- From a file of another format to a device file.
+M["import"] = function(request)
+  local path, given = file_of(request)
+  if not path then return given end
+  local name = next(given)
+  if name then
+    complain("%s=%s: import takes no options of a device file", name, given[name])
+    return 2
+  end
+  local import = require "moonbar.formats.import"
+  local text, why
+  if request.list then text, why = import.list(path) else text, why = import.text(path, request.only) end
+  if not text then
+    complain("%s", why)
+    return 2
+  end
+  return write(request, text)
+end
+
 return M

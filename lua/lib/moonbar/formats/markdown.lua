@@ -11,7 +11,7 @@ local M = {}
 
 local MAX = 100                 -- columns of a drawing
 
--- ---- a register drawn as text ---------------------------------------------------------------------------------------
+-- ---- a register drawn as text -------------------------------------------------------------------
 
 local function centre(text, width)
   local left = math.floor((width - #text) / 2)
@@ -87,7 +87,7 @@ function M.drawing(reg)
   return out
 end
 
--- ---- the sheet -----------------------------------------------------------------------------------------
+-- ---- the sheet ----------------------------------------------------------------------------------
 
 local function escape(text)
   return (tostring(text):gsub("%s+", " "):gsub("\\", "\\\\"):gsub("[|*]", "\\%0"):gsub("<", "&lt;"))
