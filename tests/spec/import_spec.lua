@@ -76,7 +76,8 @@ end
 local everything = [[
 device "all" { id = "1234:5678", subsystem = "1af4:0001", rev = 0x21, class = 0x088000, intx = true, timeout = 10*ms,
   dma_bits = 40, doc = "All there is: \"quotes\", <tags> & \\ more -- even this",
-  caps = { cap.pm{}, cap.express{}, cap.msi{ vectors = 4, masking = true }, cap.vendor{ bytes = "\1\2\3", wmask = { 255 } } } }
+  caps = { cap.pm{}, cap.express{}, cap.msi{ vectors = 4, masking = true }, cap.vendor{ bytes = "\1\2\3", wmask = { 255 } }, cap.aer{},
+    cap.serial{ number = 0x0123456789abcdefULL }, cap.vsec{ id = 7, bytes = "\1\2" } } }
 ram(0x8000, 4*KiB)
 ram(0x0, 64*KiB, 2)
 bar(0, 64*KiB, { sizes = {4, 8}, doc = "Registers" }) {
@@ -96,13 +97,14 @@ bar(0, 64*KiB, { sizes = {4, 8}, doc = "Registers" }) {
   bell = { 0xd0, "Rings", doorbell = function() end, array = 2 },
   hooked = { 0xd8, rw, write = function() end, sync = true },
   many = { 0xe0, { x = w1c(0) }, array = 2, vector = {1, 2}, enable = "mask2" }, mask2 = { 0xe8, { x = rw(0) }, array = 2 },
-  chan = group(0x100, {2, stride = 0x20}, "A channel") { ctrl = { 0x00, "Control", { go = rw(0) } },
-    len = { 0x08, rw, lock = "ctrl.go" }, bell = { 0x10, doorbell = function() end }, set = { 0x18, w1s "len" } },
+  chan = group(0x100, {2, stride = 0x60}, "A channel") { ctrl = { 0x00, "Control", { go = rw(0) } },
+    len = { 0x08, rw, lock = "ctrl.go" }, bell = { 0x10, doorbell = function() end }, set = { 0x18, w1s "len" },
+    key = { 0x40, rw, array = 4 }, gap = { 0x50, ro, 5, array = {2, stride = 8} } },
   other = group(0x200) { x = { 0x04, rw } },
 }
 bar(2, 64*KiB, { prefetch = true }) {}
 bar(4, 4*GiB, { is64 = true }) { far = { 0xfffffff0, rw } }
-config { own = { 0xa8, { on = rw(0) }, width = 16 }, ext = { 0x104, rw, 0x12345678 } }
+config { own = { 0xa8, { on = rw(0) }, width = 16 }, ext = { 0x204, rw, 0x12345678 } }
 ]]
 
 describe("moonbar export and import", function()
@@ -207,9 +209,8 @@ bar(0, 1*KiB, { doc = "A UART" }) {
     src = { 0x04, rw },
   },
   dma = group(0x100, { 2, stride = 0x20 }, "A channel") {
-    ctrl  = { 0x00, rw, 0x00000003 },
-    part0 = { 0x08, rw },
-    part1 = { 0x0c, rw },
+    ctrl = { 0x00, rw, 0x00000003 },
+    part = { 0x08, rw, array = 2 },
   },
   sub_deep = group(0x210) {
     x = { 0x04, rw },

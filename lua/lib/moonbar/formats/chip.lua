@@ -211,9 +211,12 @@ end
 
 -- Call see(offset, size) for each element of @row, which stands @base further on.
 local function elements(row, base, group, see)
-  local count, stride = row.count or 1, row.stride or row.width / 8
-  if group then count, stride = group.count or 1, group.stride or 0 end
-  for i = 0, count - 1 do see(base + row.offset + i * stride, row.width / 8) end
+  local stride = row.stride or row.width / 8
+  for g = 0, (group and group.count or 1) - 1 do
+    for i = 0, (row.count or 1) - 1 do
+      see(base + g * (group and group.stride or 0) + row.offset + i * stride, row.width / 8)
+    end
+  end
 end
 
 -- Is each byte of @row free in @taken? The name that has one, or nil.

@@ -45,7 +45,8 @@ local function capability(node)
       elseif text == "true" or text == "false" then
         c.options[key] = text == "true"
       else
-        c.options[key] = number(node, key)
+        local v = chips.parse_number(text) or xml.fail(node.line, "%s=%q; right would be a number", key, text)
+        c.options[key] = v < 2 ^ 53 and tonumber(v) or v
       end
     end
   end

@@ -133,34 +133,17 @@ local function add_register(ctx, out, node, defaults, at)
   ctx.count(node)
   local row = row_of(node, defaults, at)
   local dim = dim_of(node, row.width / 8)
-  if dim and not at.in_group then
-    row.count, row.stride = dim.count, dim.stride
-    out[#out + 1] = row
-  elseif dim then
-    for i = 0, dim.count - 1 do
-      ctx.count(node)
-      local one = row_of(node, defaults, at)
-      one.name, one.offset = one.name .. "_" .. i, one.offset + i * dim.stride
-      out[#out + 1] = one
-    end
-  else
-    out[#out + 1] = row
-  end
+  if dim then row.count, row.stride = dim.count, dim.stride end
+  out[#out + 1] = row
 end
 
-local function has_arrays(node)
-  for _, c in ipairs(node) do
-    if c.tag == "registerFile" or c.tag == "register" and (c:child "dim" or c:child "array") then return true end
-  end
-  return false
-end
 
 local function add_file(ctx, out, node, defaults, at)
   refuse_references(node)
   ctx.count(node)
   local name, offset = named(node), small(node, "addressOffset") + at.offset
   local dim = dim_of(node, small(node, "range"))
-  if at.in_group or not dim and has_arrays(node) then
+  if at.in_group or not dim and node:child "registerFile" then
     for i = 0, (dim and dim.count or 1) - 1 do
       local prefix = at.prefix .. name .. (dim and i or "") .. "_"
       add_members(ctx, out, node, defaults, { prefix = prefix, offset = offset + i * (dim and dim.stride or 0),

@@ -302,6 +302,7 @@ end
 
 local function option_text(key, v)
   if type(v) == "table" then return list_text(v) end
+  if numbers.is_u64(v) then return hex(v) .. "ULL" end
   if type(v) == "number" and key ~= "vectors" and v > 9 then return hex(v) end
   return tostring(v)
 end

@@ -236,7 +236,7 @@ local function add_register(ctx, out, node, props, at)
     local row = row_of(ctx, node, props, at.prefix .. name)
     row.offset = row.offset + at.offset
     out[#out + 1] = chips.finish_row(row)
-  elseif dim.is_plain and not at.no_arrays then
+  elseif dim.is_plain then
     local row = row_of(ctx, node, props, at.prefix .. without_dim(name))
     row.offset, row.count, row.stride = row.offset + at.offset, dim.count, dim.stride
     if dim.stride < row.width / 8 then
@@ -255,17 +255,11 @@ local function add_register(ctx, out, node, props, at)
   end
 end
 
-local function has_arrays(node)
-  for _, c in ipairs(node) do
-    if c.tag == "cluster" or c.tag == "register" and c:child "dim" then return true end
-  end
-  return false
-end
 
 -- A group's row set is as wide as its stride lets it.
 local function fits_stride(rows, stride)
   for _, row in ipairs(rows) do
-    if row.offset + row.width / 8 > stride then return false end
+    if row.offset + ((row.count or 1) - 1) * (row.stride or 0) + row.width / 8 > stride then return false end
   end
   return true
 end
@@ -275,15 +269,15 @@ local function add_cluster(ctx, out, node, props, at)
   local offset_node = node:child "addressOffset"
   local offset = at.offset + (offset_node and chips.small(offset_node, "addressOffset", 2 ^ 40) or 0)
   local function flat(prefix, from)
-    add_members(ctx, out, node, p, { prefix = prefix, offset = from, no_arrays = at.no_arrays })
+    add_members(ctx, out, node, p, { prefix = prefix, offset = from, in_group = at.in_group })
   end
-  if at.in_group or not dim and has_arrays(node) then
+  if at.in_group or not dim and node:child "cluster" then
     if not dim then return flat(at.prefix .. name .. "_", offset) end
   elseif not dim or dim.is_plain then
     local group = { name = chips.name(at.prefix .. without_dim(name), ctx.exact), offset = offset, is_group = true,
       count = dim and dim.count, stride = dim and dim.stride, doc = node:value "description", rows = {},
       line = node.line, exact = ctx.exact }
-    add_members(ctx, group.rows, node, p, { prefix = "", offset = 0, no_arrays = true, in_group = true })
+    add_members(ctx, group.rows, node, p, { prefix = "", offset = 0, in_group = true })
     if #group.rows == 0 then return end
     if not dim or fits_stride(group.rows, dim.stride) then
       out[#out + 1] = group
@@ -295,7 +289,7 @@ local function add_cluster(ctx, out, node, props, at)
   end
 end
 
--- Registers and clusters inside @node into @out. @at: { prefix =, offset =, no_arrays =, in_group = }
+-- Registers and clusters inside @node into @out. @at: { prefix =, offset =, in_group = }
 function add_members(ctx, out, node, props, at)
   for _, original in ipairs(node) do
     if original.tag == "register" or original.tag == "cluster" then

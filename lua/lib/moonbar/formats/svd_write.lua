@@ -6,6 +6,7 @@
 local names = require "moonbar.formats.names"
 local numbers = require "moonbar.numbers"
 local places = require "moonbar.formats.places"
+local rows = require "moonbar.rows"
 local svg = require "moonbar.formats.svg"
 local hex, escape = numbers.hex, svg.escape
 
@@ -104,13 +105,17 @@ local function word_of(reg)
   return "rw"
 end
 
-local function register_lines(x, reg, offset, in_array)
+-- A row at @offset; of a group, @reg.inner says whether it is an array itself.
+local function register_lines(x, reg, offset)
+  local count, stride = reg.count, reg.stride
+  if reg.group then count, stride = reg.inner, reg.inner_stride end
+  local is_array = reg.is_array and (not reg.group or reg.inner)
   x:open "register"
-  if reg.is_array and not in_array then
-    x:put("dim", reg.count)
-    x:put("dimIncrement", hex(reg.stride))
+  if is_array then
+    x:put("dim", count)
+    x:put("dimIncrement", hex(stride))
   end
-  x:put("name", (reg.member or reg.name) .. (reg.is_array and not in_array and "[%s]" or ""))
+  x:put("name", (reg.member or reg.name) .. (is_array and "[%s]" or ""))
   x:put("description", reg.doc)
   x:put("addressOffset", hex(offset))
   x:put("size", reg.width)
@@ -133,7 +138,7 @@ local function cluster_lines(x, group, members)
   x:put("name", group.name .. (group.is_array and "[%s]" or ""))
   x:put("description", group.doc)
   x:put("addressOffset", hex(group.offset))
-  for _, reg in ipairs(members) do register_lines(x, reg, reg.offset - group.offset, true) end
+  for _, reg in ipairs(members) do register_lines(x, reg, reg.offset - group.offset) end
   x:close "cluster"
 end
 
@@ -184,7 +189,7 @@ local function option_text(v)
   elseif type(v) == "string" then
     return "hex:" .. v:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
   end
-  return tostring(v)
+  return numbers.is_u64(v) and hex(v) or tostring(v)
 end
 
 local function cap_line(x, c)
@@ -256,7 +261,7 @@ local function peripheral(x, def, b, base)
   x:put("baseAddress", hex(base, 32))
   local last = 0
   for _, reg in ipairs(def.regs) do
-    if reg.bar.n == b.n then last = math.max(last, reg.offset + (reg.count - 1) * reg.stride + reg.size) end
+    if reg.bar.n == b.n then last = math.max(last, rows.place(reg, reg.count - 1) + reg.size) end
   end
   if last > 0 then block(x, 0, math.ceil(last / 4) * 4, "registers") end
   for _, ram in ipairs(def.rams) do
