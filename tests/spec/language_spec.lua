@@ -279,7 +279,7 @@ describe("hooks", function()
     local _, t = device [[
       a = { 0, rw, write = function(dev, v) error "broken" end },
       b = { 4, ro, 9, read = function(dev, v) local x = nil; return x.y end },
-      c = { 8, rw, write = function(dev, v) dev.nothing = 1 end },
+      c = { 8, rw, write = function(dev, v) dev["nothing"] = 1 end },
       d = { 12, rw, write = function(dev, v) return "x" end }, ]]
     for i = 1, 3 do t.a = i end
     assert.equals(3, t.a)
@@ -305,9 +305,12 @@ describe("hooks", function()
       "dma_read(buffer(4), 0)", "dma_write()", "dev.h = band(v, nil)", "return v + access",
       "dev.ar[access] = 1", "cancel()", "local x = access.size" }
     for _, case in ipairs(cases) do
+      -- under other names, or `moonbar check` would find it before it runs
+      local code = case:gsub("dev%.", "m."):gsub("^raise", "interrupt"):gsub("^after", "later")
       local dev, t = device("f = { 4, { x = rw(3, 0, { [0] = 'u', 'v' }) } }, c = { 8, const, 3 }, "
         .. "ar = { 0x10, rw, array = {2} }, st = { 0x30, { x = ro(0) }, vector = 0 },"
-        .. "\nh = { 0, rw, write = function(dev, v, access)\n" .. case .. "\nend },")
+        .. "\nh = { 0, rw, write = function(dev, v, access) local m, interrupt, later = dev, raise, after\n" .. code
+        .. "\nend },")
       t.h = 1
       local said = support.take_said()
       assert.matches("^t: .*h, write hook: .*/[%w_]+:6", said, case .. "\n" .. said)
@@ -323,15 +326,14 @@ describe("hooks", function()
 
   it("are told where they begin, if a tail call left no trace of them", function()
     local dev, t = device [[ a = { 0, rw,
-      write = function(dev, v) return raise "nothing" end },
-      b = { 4, rw, write = function() after(1, "e") end },
+      write = function(dev, v) return raise("noth" .. "ing") end },
       c = { 8, ro,
         read = function(dev, v) return buffer(4):u32(2) end }, ]]
     local said = function() return support.take_said() end
     t.a = 1
     assert.matches('^t: a, write hook: [^:]+:5: raise "nothing"', said())
     assert.equals(0, t.c)
-    assert.matches("^t: guest error: c, read hook: 4 bytes from byte 2 on are outside a span of 4 bytes %([^:]+:8%)",
+    assert.matches("^t: guest error: c, read hook: 4 bytes from byte 2 on are outside a span of 4 bytes %([^:]+:7%)",
       said())
     assert.is_table(dev)
   end)

@@ -111,6 +111,69 @@ local cases = {
   { "an enable without a bit in common",
     row "en = { 0, { c = rw(2) } },\nst = { 4, { a = w1c(0) }, vector = 0, enable = 'en' },", 4, "st",
     "a cause is enabled by the same bit" },
+  { "!= and more of them, each", row "a = { 0, rw, write = function(dev, v)\nif v != 1 then end\nend },", 4, nil,
+    "not equal is ~=" },
+  { "a time without *", row "a = { 0, rw, write = function(dev, v)\nafter(87 us, 'x')\nend },", 4, nil,
+    "times are written 10*us" },
+  { "bits with a colon", row "a = { 0, { f = rw(15:8) } },", 3, nil, "bits are written rw(15, 8)" },
+  { "a name among arguments", row "a = { 0, { f = rw(5, reset = 1) } },", 3, nil, "rw(5, { reset = 1 })" },
+  { "an enum without brackets", row "a = { 0, { f = rw(5, 0, { 8 = 'on' }) } },", 3, nil,
+    "a number in the place of a name wants brackets" },
+  { "#define", "#define BASE 0x100\n" .. row "a = { 0, rw },", 2, nil, "a constant is local NAME = 0x100" },
+  { "#include", "  #include 'regs.h'\n" .. row "a = { 0, rw },", 2, nil, "a file is read by require" },
+  { "->", row "a = { 0, rw, write = function(dev, v) dev->a = 5 end },", 3, nil,
+    "dev.register instead of dev->register" },
+  { "braces after if", row "a = { 0, rw, write = function(dev, v)\nif v == 1 {\nend end },", 4, nil,
+    "no braces: if … then … end" },
+  { "a loop of C", row "a = { 0, rw, write = function(dev, v)\nfor (i = 0; i < 8; i = i + 1) do end\nend },", 4, nil,
+    "a loop is for i = 0, 7 do … end" },
+  { "a type", row "a = { 0, rw, write = function(dev, v)\nuint32_t n = 5\nend },", 4, nil,
+    "a variable is local n = 0" },
+  { "an alias that is no string", "bar(0, 16) {\na = { 0, rw },\nb = { 4, w1c(a) } }", 4, nil,
+    "unknown word 'a'; if the register is meant, right would be \"a\" in a row, dev.a in a hook" },
+  { "a local that comes too late", row "a = { 0, rw, write = on_write }," .. "\nlocal function on_write() end", 3, nil,
+    "unknown word 'on_write'; a local is known from its own line on, which is 5: put it before" },
+  { "an option called as a function", row "a = { 0, rw, array(8) },", 3, nil, "an option has a name: array = …" },
+  { "a word of another language", row "a = { 0, rw, write = function(dev, v) return null end },", 3, nil,
+    "unknown word 'null'; right would be nil" },
+  { "a width between", row "a = { 0, rw, 0xfff, width = 12 },", 3, "a",
+    "right would be width = 16, with a field(11, 0)" },
+  { "a stride without a name", row "a = { 0, rw, array = {4, 8} },", 3, "a", "right would be array = {4, stride = 8}" },
+  { "a width in the place of a reset value", row "a = { 0, rw, 0xff, 'LEDs', 8 },", 3, "a", "is width = 8 meant?" },
+  -- what hooks will do, seen before they run
+  { "a register misspelt in a hook",
+    row "status = { 0, ro },\na = { 4, rw,\nwrite = function(dev, v) dev.statsu = 1 end },", 5, nil,
+    "dev.statsu: t has no register 'statsu'; did you mean 'status'?" },
+  { "a register misspelt in an event, under another name",
+    "function event.e(me) me.stat = 1 end\n" .. row "status = { 0, ro },", 2, nil, "t has no register 'stat'" },
+  { "a field misspelt in a hook",
+    row "st = { 0, { busy = ro(0) } },\na = { 4, rw, write = function(dev) dev.st.bsy = 1 end },", 4, nil,
+    "st has no field 'bsy'; did you mean 'busy'?" },
+  { "a field of a register without fields",
+    row "st = { 0, ro },\na = { 4, rw, write = function(dev) dev.st.busy = 1 end },", 4, nil,
+    "dev.st.busy: st has no fields; it is a number" },
+  { "a register of a group without the group",
+    row "g = group(0, {2, stride = 16}) { head = { 0, ro },\nbell = { 4, doorbell = function(q, v) q.head = v end } },",
+    4, nil, "q.head: t has no register 'head'; right would be dev.g[i].head" },
+  { "a cause that there is not", row "a = { 4, rw, write = function(dev) raise('done') end },", 3, nil,
+    'raise "done": there is no register \'done\'' },
+  { "a cause that is bound to nothing",
+    row "st = { 0, { done = ro(0) } },\na = { 4, rw, write = function(dev) raise 'st.done' end },", 4, nil,
+    "st is bound to no interrupt; right would be vector = 0 in its row" },
+  { "an event that there is not", "function event.tick() end\n"
+    .. row "a = { 4, rw, write = function(dev) after(2*(1 + 1)*ms, 'tikc') end },", 4, nil,
+    "after: there is no event \"tikc\"; did you mean 'tick'?" },
+  { "an event that is no name", "function event.tick() end\n"
+    .. row "a = { 4, rw, write = function(dev) after(1*ms, event.tick) end },", 4, nil,
+    'after: an event is told by its name; right would be after(…, "tick")' },
+  { "a value taken for a truth", row "a = { 4, rw, write = function(dev, v) if v then dev.a = 0 end end },", 3, nil,
+    "v is a number, and in Lua 0 is true as well; right would be v ~= 0" },
+  { "a field taken for a truth",
+    row "a = { 4, { go = rw(0) }, write = function(dev, cmd)\nif cmd == 3 and not cmd.go then end end },", 4, nil,
+    "cmd.go is a number, and in Lua 0 is true as well; right would be cmd.go ~= 0" },
+  { "a register taken for a truth",
+    row "st = { 0, { busy = ro(0) } },\na = { 4, rw, write = function(dev)\nwhile dev.st.busy do end end },", 5, nil,
+    "dev.st.busy is a number" },
   -- places
   { "overlapping registers", row "a = { 0x10, rw },\nb = { 0x12, rw },", 4, "b",
     "b (0x12 to 0x15) overlaps a (0x10 to 0x13, line 3); the first free offset after it is 0x14" },
@@ -341,6 +404,11 @@ describe("mistakes", function()
 
   it("of the device statement", function()
     for text, message in pairs {
+      ['device "t" { id = "1234:5678", caps = { cap.pm } }'] =
+        "caps[1] is a word without its braces; right would be caps = { cap.pm{}, … }",
+      ['device "t" { id = "1234:5678", caps = { "pm" } }'] = 'caps[1] = "pm"; right would be caps = { cap.pm{}, … }',
+      ['device "t" { id = "1234:5678", class = "0x088000" }'] = 'class = "0x088000"; right would be class = 0x088000',
+      ['device "t" { id = 1234:5678 }'] = 'an id stands in quotes: id = "1234:11e8"',
       ['device "t" { idd = "1234:5678" }'] = "no option 'idd'; did you mean 'id'?",
       ['device "t" { "1234:5678" }'] = '"1234:5678" has no name; right would be id = "1234:5678"',
       ['device "t" { id = 0x12345678 }'] = 'id = 305419896; right would be "1234:11e8"',
@@ -404,6 +472,36 @@ f = { 0x40, const, write = function() undefined_word() end },]])
     assert.same({ 0, 0 }, { dev:peek "a", t:irq_take(0) })
     t:step(10)
     assert.equals(1, t.b)
+  end)
+
+  it("of other languages are all told, wherever the parser stopped", function()
+    local list = support.mistakes(row([[
+a = { 0, rw, 1 << 4 },   // don't
+b = { 4, rw, write = function(dev, v)
+  if (v & 1) != 0 then dev.a += "a != b" end      -- nor this: x || y
+end },
+--[[ neither
+  this && that ]] .. "]]" .. [[ c = { 8, rw, 4K }
+]]))
+    local lines = {}
+    for i, m in ipairs(list) do lines[i] = m.line .. m.message:sub(1, 26) end
+    assert.same({ "3not Lua: lshift(value, bit", "5not Lua: not equal is ~=", "8not Lua: sizes are written" }, lines,
+      mb.mistakes_text(list))
+  end)
+
+  it("of other names than the model's are not looked for", function()
+    local dev = assert(support.load([[
+      device "t" { id = "1234:5678" }
+      local t = { dev = 1 }
+      local function f(v) if v then return v end end
+      function event.e(dev, req) if req then dev.a = req.size end end
+      bar(0, 16) { a = { 0, rw, write = function(dev, v, access, i)
+        local x = t.dev
+        for dev in pairs(t) do x = dev.foo end
+        if dev.a ~= 0 and i then x = f(t.go) end
+        if t.go then return x end
+      end }, go = { 4, { go = rw(0) } } }]]))
+    dev:free()
   end)
 
   it("of options", function()

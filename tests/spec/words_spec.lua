@@ -31,7 +31,7 @@ function event.again(dev, n) seen[#seen + 1] = now(); if n > 1 then after(10, "a
     stop = { 8, rw, write = function(dev, v) seen.cancelled = cancel(v == 0 and state.handle or "tick") end },
     bad = { 12, rw, write = function(dev, v)
       if v == 3 then after(1*ms, function() end)
-      elseif v == 0 then after(1, "tock") elseif v == 1 then after(-1, "tick")
+      elseif v == 0 then after(1, "to" .. "ck") elseif v == 1 then after(-1, "tick")
       else after(1, "tick", dev.go, function() end) end end }, ]]
 
   it("run on the stepped clock, in order", function()

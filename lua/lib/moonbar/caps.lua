@@ -25,6 +25,7 @@ local options = {
 for kind, known in pairs(extended.options) do options[kind] = known end
 local planned = { ats = true, pasid = true, ["sr_iov"] = true }
 local several = { vendor = true, vsec = true, dvsec = true, extended = true }         -- may be there more than once
+M.kinds = options
 local MAX_CAPS = 16             -- MB_MAX_CAPS
 
 local function check_options(kind, t, add)
@@ -208,7 +209,8 @@ function M.device(def, name, t, where)
       add("id = %s; right would be \"1234:11e8\", vendor and device in four hex digits each", tostring(v))
       t.id = "0000:0000"
     elseif type(v) ~= want then
-      add("%s = %s; right would be %s", key, type(v) == "string" and ("%q"):format(v) or tostring(v), examples[key])
+      add("%s = %s; right would be %s", key, type(v) == "string" and ("%q"):format(v) or tostring(v),
+        want == "number" and type(v) == "string" and tonumber(v) and key .. " = " .. v or examples[key])
       t[key] = nil
     end
   end
@@ -217,6 +219,14 @@ function M.device(def, name, t, where)
     def.vendor, def.device = take_id(t.id, "id", add)
   else
     add("no id; right would be id = \"1234:11e8\", vendor and device")
+  end
+  for i, c in ipairs(t.caps or {}) do
+    if type(c) == "function" then
+      add("caps[%d] is a word without its braces; right would be caps = { cap.pm{}, … }", i)
+    elseif type(c) ~= "table" then
+      add("caps[%d] = %s; right would be caps = { cap.pm{}, … }", i, type(c) == "string" and ("%q"):format(c)
+        or tostring(c))
+    end
   end
   if t.subsystem then def.subsys_vendor, def.subsys_device = take_id(t.subsystem, "subsystem", add) end
   def.rev = take_number(t, "rev", 0xff, add, 0)

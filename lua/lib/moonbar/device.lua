@@ -19,6 +19,7 @@ local model = require "moonbar.model"
 local numbers = require "moonbar.numbers"
 local options = require "moonbar.options"
 local rows_of = require "moonbar.rows"
+local uses = require "moonbar.uses"
 local work = require "moonbar.work"
 local C = lib.C
 
@@ -95,6 +96,7 @@ local function finish(def, given)
   caps.finish(def)
   map.resolve(def)
   layout.run(def, def.vendor and caps.owners(def))
+  uses.check(def)
   options.check_unknown(def, given)
   table.sort(def.regs, function(a, b)
     if a.bar.n ~= b.bar.n then return a.bar.n < b.bar.n end

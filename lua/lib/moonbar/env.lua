@@ -20,6 +20,7 @@ local numbers = require "moonbar.numbers"
 local options = require "moonbar.options"
 local rows = require "moonbar.rows"
 local source = require "moonbar.source"
+local uses = require "moonbar.uses"
 local words = require "moonbar.words"
 local blame = mistakes_of.blame
 
@@ -309,7 +310,8 @@ function M.check_names(def, env, chunk, file)
         .. "state if it is to survive a reload", name,
         rawget(env, name) ~= nil and ", a word of the language" or "", name)
     elseif rawget(env, name) == nil then
-      def.mistakes:add(where, nil, "unknown word '%s'%s", name, mistakes_of.hint(name, env))
+      def.mistakes:add(where, nil, "unknown word '%s'%s", name,
+        uses.hint(name, line, def.sources[file].tokens, env, caps.kinds))
     end
   end)
 end
@@ -320,9 +322,11 @@ function M.compile(def, env, text, file)
   local chunk, message = loadstring(text, "@" .. file)
   if not chunk then
     local _, line, what = mistakes_of.split(message)
-    local at, right = habits.hint(text, line, what)
-    if right then def.mistakes:add({ file = file, line = at }, nil, "not Lua: %s", right)
-    else def.mistakes:add({ file = file, line = line }, nil, "not Lua: %s", what) end
+    local hints = habits.hints(text, line, what)
+    for _, hint in ipairs(hints) do def.mistakes:add({ file = file, line = hint[1] }, nil, "not Lua: %s", hint[2]) end
+    if not hints[1] or hints[1][1] > line then
+      def.mistakes:add({ file = file, line = line }, nil, "not Lua: %s", what)
+    end
     return nil
   end
   def.sources[file] = source.new(file, text)

@@ -3,34 +3,60 @@
 -- right. Lua's own parser says only where it gave up.
 --
 -- Try it:  echo 'bar(0, 4K) { }' >/tmp/x.lua; ./moonbar check /tmp/x.lua
+local source = require "moonbar.source"
+
 local M = {}
 
--- { Lua pattern in a line without strings and comments, what would be right }; the first that is found.
-local habits = {
+-- { Lua pattern in a line without strings and comments, what would be right }. What can stand in no Lua is looked
+-- for in the whole file, so that all of it is told in one run; of a line, the first that is found.
+local never = {
+  { "^%s*#%s*include", "a file is read by require \"name\"; a comment begins with --" },
+  { "^%s*#%s*define", "a constant is local NAME = 0x100" },
+  { "%f[%w_]id%s*=%s*%x+:%x+", "an id stands in quotes: id = \"1234:11e8\"" },
   { "%f[%w]%d+[KMG]i?[bB]?%f[^%w]", "sizes are written 4*KiB, 1*MiB, 2*GiB" },
+  { "%f[%w]%d+%s+[num]?s%f[^%w_]", "times are written 10*us, 1*ms, 2*s" },
+  { "%f[%w]%d+%s+[KMGT]i?B?%f[^%w_]", "sizes are written 4*KiB, 1*MiB, 2*GiB" },
+  { "%(%s*%d+%s*:%s*%d+%s*%)", "bits are written rw(15, 8)" },
+  { "%(%s*%d+%s*%.%.%s*%d+%s*%)", "bits are written rw(15, 8)" },
+  { "[{,]%s*%d+%s*=%s*[^=%s]", "a number in the place of a name wants brackets: { [0] = \"off\", [8] = \"on\" }" },
+  { "%w%(%s*[%w_]+%s*,%s*[^(){}]-%f[%w_][%a_][%w_]*%s*=%s*[^=%s]",
+    "what has a name stands in a table: rw(5, { reset = 1 })" },
   { "!=", "not equal is ~=" },
   { "&&", "'and' instead of &&" },
   { "||", "'or' instead of ||" },
   { "<<", "lshift(value, bits) instead of <<" },
   { ">>", "rshift(value, bits) instead of >>" },
+  { "%->", "dev.register instead of dev->register" },
   { "[%+%-%*/|&%^]=", "Lua has no += or |=; right would be x = x + 1, or x = bor(x, 1)" },
   { "%+%+", "Lua has no ++; right would be x = x + 1" },
   { "//", "a comment begins with --" },
   { "/%*", "a comment begins with --, and a long one is --[[ … ]]" },
+  { "%*/", "a long comment is --[[ … ]]" },
   { "&", "band(a, b) instead of &" },
   { "|", "bor(a, b) instead of |" },
-  { "%f[!]!", "'not' instead of !" },
+  { "!", "'not' instead of !" },
+  { "^%s*for%s*%(", "a loop is for i = 0, 7 do … end" },
+  { "^%s*[%l]*int[%d]*_?t?%s+[%a_][%w_]*%s*[=;]", "a variable is local n = 0" },
+  { "%f[%a]else%s*{", "no braces: if … then … else … end" },
+  { "}%s*else%f[%A]", "no braces: if … then … else … end" },
+}
+
+-- What may be Lua, and is wrong if the parser stopped on that line.
+local here = {
+  { "%f[%a]if%f[%A].*{%s*$", "no braces: if … then … end" },
+  { "%f[%a]while%f[%A].*{%s*$", "no braces: while … do … end" },
   { "%f[%a]if%f[%A][^=]*[%w_%)%]]%s*=%s*[^=]", "a comparison is ==" },
   { "%f[%a]while%f[%A][^=]*[%w_%)%]]%s*=%s*[^=]", "a comparison is ==" },
   { "%?.*:", "Lua has no ? :; right would be condition and a or b" },
   { "^%s*bar%s*%[", "a BAR is bar(0, 4*KiB) { … }" },
   { "^%s*bar%s+%d", "a BAR is bar(0, 4*KiB) { … }" },
+  { "^%s*function%s+%a[%w_]*%s*{", "a function is function event.name(dev) … end" },
 }
 
--- A line without its strings and comment.
-local function bare(line)
-  line = line:gsub('\\.', ""):gsub('"[^"]*"', '""'):gsub("'[^']*'", "''")
-  return (line:gsub("%-%-.*", ""))
+local function first_of(list, line)
+  for _, habit in ipairs(list) do
+    if line:find(habit[1]) then return habit[2] end
+  end
 end
 
 local function line_of(text, n)
@@ -45,22 +71,21 @@ end
 -- The line on which the last word before @line ends: where the comma is missing.
 local function line_before(text, line)
   for n = line - 1, 1, -1 do
-    if bare(line_of(text, n)):match("%S") then return n end
+    if line_of(text, n):match("%S") then return n end
   end
   return line
 end
 
 -- A constructor stopped at a name, a number or a string: does a comma lack? On the line before, if what
 -- stopped it stands first on its own.
-local function missing_comma(text, line, what)
+local function missing_comma(text, code, line, what)
   local near = what:match("^'}' expected.- near '(.-)'$")
   if not near or not near:match("^[%w_\"'%[{]") or near == "<eof>" then return nil end
   if near == "=" then return nil end
-  local code = line_of(text, line)
-  local before = code:match("^%s*(.-)$")
+  local before = line_of(text, line):match("^%s*(.-)$")
   local clean = near:gsub("^[\"']", "")
   if before:sub(1, #near) == near or before:sub(2, #clean + 1) == clean then
-    return line_before(text, line), ("a comma is missing at the end of this line, before '%s'"):format(near)
+    return line_before(code, line), ("a comma is missing at the end of this line, before '%s'"):format(near)
   end
   return line, ("a comma is missing before '%s'"):format(near)
 end
@@ -69,7 +94,7 @@ local function missing_end(text, line, what)
   if what:match("near '}'") or what:match("near '<eof>'") and what:match("'end' expected") then
     local upto = 0
     for n = 1, line do
-      local code = bare(line_of(text, n))
+      local code = line_of(text, n)
       for word in code:gmatch("%a[%w_]*") do
         if word == "function" or word == "if" or word == "do" then upto = upto + 1 end
         if word == "end" then upto = upto - 1 end
@@ -79,15 +104,23 @@ local function missing_end(text, line, what)
   end
 end
 
--- Why a file is not Lua: the line to look at and what would be right, or nil. @what: the parser's message.
-function M.hint(text, line, what)
-  local code = bare(line_of(text, line))
-  for _, habit in ipairs(habits) do
-    if code:find(habit[1]) then return line, habit[2] end
+-- Why a file is not Lua: { { line, what would be right } … }, empty if there is no telling. @line, @what: the
+-- parser's.
+function M.hints(text, line, what)
+  local found, n = {}, 0
+  local code = source.blank(text)
+  for each in (code .. "\n"):gmatch("(.-)\n") do
+    n = n + 1
+    local right = first_of(never, each)
+    if right then found[#found + 1] = { n, right } end
   end
-  local at, right = missing_comma(text, line, what)
-  if at then return at, right end
-  return missing_end(text, line, what)
+  if found[1] and found[1][1] <= line then return found end
+  local right = first_of(here, line_of(code, line))
+  local at = line
+  if not right then at, right = missing_comma(text, code, line, what) end
+  if not right then at, right = missing_end(code, line, what) end
+  if right then table.insert(found, 1, { at, right }) end
+  return found
 end
 
 -- What an error while the file ran came from, or nil.

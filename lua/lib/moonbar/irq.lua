@@ -11,22 +11,29 @@ local C = lib.C
 
 local M = {}
 
--- "irq_status.fact" as { row =, mask = }; raises with help when that cannot be.
-local function find_cause(ctx, path)
-  local reg, field, element = map.find(ctx.def, path)
-  if not reg then blame("raise %q: %s", path, field) end
+-- "irq_status.fact" as status register, field or nil, element or nil; or nil and why that cannot be.
+function M.find_cause(def, path)
+  local reg, field, element = map.find(def, path)
+  local function no(fmt, ...) return nil, ("raise %q: "):format(path) .. fmt:format(...) end
+  if not reg then return no("%s", field) end
   local status = reg.target or reg
   if not status.vector then
-    blame("raise %q: %s is bound to no interrupt; right would be vector = 0 in its row", path,
-      status.name)
+    return no("%s is bound to no interrupt; right would be vector = 0 in its row", status.name)
   end
   if reg.is_array and not element then
-    blame("raise %q: %s is an array; right would be %s", path, reg.name, map.element_name(reg, 0))
+    return no("%s is an array; right would be %s", reg.name, map.element_name(reg, 0))
   end
   if status.fields and not field then
     local first = status.fields[1] and "." .. status.fields[1].name or ""
-    blame("raise %q: which cause? Right would be raise %q", path, path .. first)
+    return no("which cause? Right would be raise %q", path .. first)
   end
+  return status, field, element
+end
+
+-- The same as { row =, mask = }; raises with help when that cannot be.
+local function find_cause(ctx, path)
+  local status, field, element = M.find_cause(ctx.def, path)
+  if not status then blame("%s", field) end
   return { row = status.rows[element or 0], mask = field and field.mask or status.exists }
 end
 

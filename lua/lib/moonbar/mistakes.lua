@@ -37,6 +37,7 @@ function List:add(where, row, fmt, ...)
   self.seen[text] = true
   self[#self + 1] = item
   item.order = #self
+  return item
 end
 
 function List:sort()
@@ -145,8 +146,9 @@ Unknown.__tostring = function(self) return rawget(self, "unknown_word") end
 function M.too_early(ctx, word, why)
   if not ctx.loading then return M.blame("%s: the device is gone", word) end
   local file, line = author()
-  ctx.loading.mistakes:add({ file = file, line = line }, word, why or "is for hooks, events and on.start; while the "
-    .. "file is read, the device is not there yet")
+  local item = ctx.loading.mistakes:add({ file = file, line = line }, word, why or "is for hooks, events and on.start; "
+    .. "while the file is read, the device is not there yet")
+  if item then item.is_early = true end
   return M.unknown(word)
 end
 

@@ -62,7 +62,8 @@ local function take_positional(reg, v, seen, add)
   elseif numbers.is_integer(v) then
     if not seen.offset then
       seen.offset, reg.offset = true, v
-    elseif once("reset value", "a row is { offset, access, reset, \"doc\", {fields}, options }") then
+    elseif once("reset value", (v == 8 or v == 16 or v == 32 or v == 64) and ("is width = %d meant?"):format(tonumber(v))
+      or "a row is { offset, access, reset, \"doc\", {fields}, options }") then
       reg.reset_given = v
     end
   elseif type(v) == "number" then
@@ -93,7 +94,7 @@ local function take_positional(reg, v, seen, add)
     if access.words[v] then
       add("%q is a string; right would be %s, without quotes", v, v)
       reg.access = reg.access or v
-    elseif tonumber(v) then
+    elseif v:match "^%s*0[xX]%x+%s*$" or v:match "^%s*%d+%s*$" then
       add("%q is a string; right would be %s, without quotes", v, v)
       if not seen.offset then seen.offset, reg.offset = true, tonumber(v) end
     elseif once("doc string", "one line for people is enough") then
@@ -158,6 +159,10 @@ local function take_array(reg, v, add)
     return
   end
   if v[1] > 65536 then add("array of %d: a device has at most 65536 registers", v[1]) return end
+  if type(v[2]) == "number" then
+    add("array = {%s, %s}; right would be array = {%s, stride = %s}", v[1], v[2], v[1], v[2])
+    v[2] = nil
+  end
   for key in pairs(v) do
     if key ~= 1 and key ~= "stride" then add("array has no option '%s'; it is {n, stride=bytes}", key) end
   end
@@ -171,7 +176,10 @@ end
 local takers = {
   width = function(reg, v, add)
     if v ~= 8 and v ~= 16 and v ~= 32 and v ~= 64 then
-      add("width = %s; a register has 8, 16, 32 or 64 bits", type(v) == "number" and tostring(v) or describe(v))
+      local enough = type(v) == "number" and v > 0 and v < 64 and (v < 8 and 8 or v < 16 and 16 or v < 32 and 32 or 64)
+      add("width = %s; a register has 8, 16, 32 or 64 bits%s", type(v) == "number" and tostring(v) or describe(v),
+        enough and ("; right would be width = %d, with a field(%s, 0)"):format(enough, tostring(v - 1)) or "")
+      reg.width = enough or reg.width
     else
       reg.width = v
     end

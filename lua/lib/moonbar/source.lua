@@ -62,6 +62,22 @@ local function tokens_of(text)
   end
 end
 
+-- The text with strings and comments blanked, line for line and column for column.
+function M.blank(text)
+  local parts, pos = {}, 1
+  while true do
+    local from = text:find("%S", pos)
+    if not from then break end
+    local stop, kind = token_end(text, from)
+    parts[#parts + 1] = text:sub(pos, from - 1)
+    local word = text:sub(from, stop)
+    parts[#parts + 1] = kind == "comment" and word:gsub("[^\n]", " ") or kind == "string"
+      and (word:gsub("[^\n]", " "):gsub("^ ", '"'):gsub(" $", '"')) or word
+    pos = stop + 1
+  end
+  return table.concat(parts)
+end
+
 -- ---- table constructors ------------------------------------------------------------------------
 
 local opens = { ["("] = true, ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
