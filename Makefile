@@ -27,7 +27,7 @@ lua_obj	:= $(patsubst %.c,build/obj/%.o,$(BIND)) build/obj/cdef.o
 cli_obj	:= $(patsubst %.c,build/obj/%.o,$(CLI))
 san_obj	:= $(patsubst %.c,build/san/%.o,$(CORE) $(HOST))
 
-.PHONY: all demo test test-quick test-units lint module bench clean
+.PHONY: FORCE all demo test test-quick test-units lint module bench clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -45,6 +45,20 @@ build/deps.mk: tools/deps
 	   echo "LUA_LIBS = $$(pkg-config --libs luajit)"; \
 	   echo 'int main(void) { return 0; }' | $(CC) -xc - -lreadline -o /dev/null 2>/dev/null && \
 	   echo "REPL_LIBS = -lreadline" || echo "REPL_FLAGS = -DMB_NO_READLINE"; } > $@
+
+# make READLINE=no (or READLINE=): a prompt without editing and history, as where readline is not installed.
+READLINE ?= yes
+ifneq ($(READLINE),yes)
+REPL_LIBS =
+REPL_FLAGS = -DMB_NO_READLINE
+endif
+
+# Its objects are compiled again when that changes.
+build/readline: FORCE
+	@mkdir -p build
+	@echo '$(REPL_FLAGS) $(REPL_LIBS)' | cmp -s - $@ || echo '$(REPL_FLAGS) $(REPL_LIBS)' > $@
+FORCE:
+build/obj/repl/edit.o: build/readline
 
 # ---- the command and the library -------------------------------------------------------------
 

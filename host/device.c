@@ -297,6 +297,7 @@ enum mb_irq_mode mb_irq_mode(const struct mb_device *dev)
 enum mb_dma_why mb_dma(struct mb_device *dev, const struct mb_dma_piece *piece, uint32_t count,
 		       uint32_t raise, uint32_t *done)
 {
+	enum mb_dma_why why;
 	uint32_t unused;
 
 	if (!done)
@@ -304,7 +305,9 @@ enum mb_dma_why mb_dma(struct mb_device *dev, const struct mb_dma_piece *piece, 
 	*done = 0;
 	if (!dev->bus || dev->removed)
 		return MB_DMA_NOT_ATTACHED;
-	return dev->bus->dma(dev, piece, count, raise, done);
+	why = dev->bus->dma(dev, piece, count, raise, done);
+	mb_watch_dma(dev, piece, count, *done, why);
+	return why;
 }
 
 const char *mb_dma_why_text(enum mb_dma_why why)
@@ -364,6 +367,13 @@ int mb_stop(struct mb_device *dev, struct mb_error *err)
 	return dev->bus->stop(dev, err);
 }
 
+void mb_detach(struct mb_device *dev)
+{
+	if (dev->bus)
+		dev->bus->detach(dev);
+	dev->ntimers = 0;
+}
+
 int mb_serve(struct mb_device *dev, struct mb_error *err)
 {
 	int n;
@@ -388,29 +398,45 @@ bool mb_sleep(struct mb_device *dev)
 
 uint64_t mb_bus_read(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size)
 {
+	uint64_t data;
+
 	if (!dev->bus || !dev->bus->bus_read || dev->removed)
 		return mb_size_mask(size);
-	return dev->bus->bus_read(dev, bar, offset, size);
+	data = dev->bus->bus_read(dev, bar, offset, size);
+	if (dev->traced)
+		mb_watch_access(dev, MB_TRACE_READ, bar, offset, size, data);
+	return data;
 }
 
 void mb_bus_write(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size,
 		  uint64_t data)
 {
-	if (dev->bus && dev->bus->bus_write && !dev->removed)
-		dev->bus->bus_write(dev, bar, offset, size, data);
+	if (!dev->bus || !dev->bus->bus_write || dev->removed)
+		return;
+	if (dev->traced)
+		mb_watch_access(dev, MB_TRACE_WRITE, bar, offset, size, data);
+	dev->bus->bus_write(dev, bar, offset, size, data);
 }
 
 uint32_t mb_config_read32(struct mb_device *dev, uint32_t offset, uint32_t size)
 {
+	uint32_t value;
+
 	if (!dev->bus || !dev->bus->config_read || dev->removed)
 		return mb_size_mask(size);
-	return dev->bus->config_read(dev, offset, size);
+	value = dev->bus->config_read(dev, offset, size);
+	if (dev->traced)
+		mb_watch_access(dev, MB_TRACE_CONFIG_READ, 0, offset, size, value);
+	return value;
 }
 
 void mb_config_write32(struct mb_device *dev, uint32_t offset, uint32_t size, uint32_t value)
 {
-	if (dev->bus && dev->bus->config_write && !dev->removed)
-		dev->bus->config_write(dev, offset, size, value);
+	if (!dev->bus || !dev->bus->config_write || dev->removed)
+		return;
+	if (dev->traced)
+		mb_watch_access(dev, MB_TRACE_CONFIG_WRITE, 0, offset, size, value);
+	dev->bus->config_write(dev, offset, size, value);
 }
 
 int mb_bus_reset(struct mb_device *dev, uint32_t kind, struct mb_error *err)

@@ -22,6 +22,12 @@ struct mb_timer {
 	uint32_t id;
 };
 
+/** struct mb_watch - @dma: a ring of the latest pieces, @dma_count of them ever */
+struct mb_watch {
+	struct mb_dma_done dma[MB_DMA_RECENT];
+	uint64_t dma_count;
+};
+
 /** struct mb_device - see moonbar.h; @rows are sorted, @row_of maps the caller's ids to them */
 struct mb_device {
 	struct mb_desc desc;
@@ -38,7 +44,8 @@ struct mb_device {
 
 	const struct mb_transport *bus;	/* NULL: not attached */
 	void *bus_data;			/* the transport's own */
-	bool started, removed;
+	bool started, removed, traced;
+	struct mb_watch watch;
 
 	struct mb_timer *timer;		/* a heap */
 	uint32_t ntimers, timer_room;
@@ -67,6 +74,12 @@ void mb_dispatch_config_write(struct mb_device *dev, uint32_t offset, uint32_t s
 			      uint32_t value);
 /* Status rows that @row, an enable register, enables causes of: look at their level again. */
 void mb_dispatch_enabled(struct mb_device *dev, uint32_t row);
+
+/* watch.c: an access, if dev->traced; pieces of DMA, of which the first @done were carried out */
+void mb_watch_access(struct mb_device *dev, enum mb_trace_kind kind, uint32_t bar,
+		     uint64_t offset, uint32_t size, uint64_t data);
+void mb_watch_dma(struct mb_device *dev, const struct mb_dma_piece *piece, uint32_t count,
+		  uint32_t done, enum mb_dma_why why);
 
 /* timer.c: run what is due, up to @limit of them; returns how many */
 int mb_timers_run(struct mb_device *dev, int limit);

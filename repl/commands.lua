@@ -9,9 +9,17 @@
 -- Try it:  make && echo help | ./moonbar run lua/devices/edu.lua
 
 local language = require "moonbar.help"
+local map = require "moonbar.map"
+local ask = require "repl.ask"
+local config = require "repl.config"
+local dma = require "repl.dma"
+local dump = require "repl.dump"
+local glob = require "repl.pattern"
 local handles = require "repl.handles"
 local irq = require "repl.irq"
+local reload = require "repl.reload"
 local show = require "repl.show"
+local trace = require "repl.trace"
 
 local M = {}
 
@@ -55,6 +63,16 @@ add {
   doc = "The driver's API: d.liveness = 5, d:dma_alloc(4096), d:wait_irq(0, 1*s).",
 }
 
+add {
+  name = "?", args = "?DEVICE.REGISTER[.FIELD]", example = "?edu.status",
+  doc = "What it is: description, fields, access, and what an access costs. Also ?DEVICE and ?WORD.",
+}
+
+add {
+  name = "??", args = "??DEVICE.REGISTER", example = "??edu.dma_cmd",
+  doc = "The same, and its row and hooks as they stand in the file.",
+}
+
 -- ---- commands -------------------------------------------------------------------------------------
 
 local function all_devices(prompt)
@@ -63,16 +81,6 @@ local function all_devices(prompt)
   local devs = {}
   for i, name in ipairs(names) do devs[i] = handles.device(name) end
   return devs
-end
-
--- A pattern with * or ? covers the whole name; without, it is found anywhere in it.
-local function glob(pattern)
-  if not pattern:find "[*?]" then
-    return function(name) return name:find(pattern, 1, true) ~= nil end
-  end
-  local p = "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*")
-    :gsub("%?", ".") .. "$"
-  return function(name) return name:find(p) ~= nil end
 end
 
 -- Elements of a short array are shown one by one, of a long one together.
@@ -89,7 +97,7 @@ local function register_rows(dev, matches)
         rows[#rows + 1] = { reg = reg, name = reg.name, value = dev:peek(reg.name) }
       elseif reg.count > 8 then
         rows[#rows + 1] = { reg = reg,
-          name = handles.element_name(reg, "0.." .. reg.count - 1) }
+          name = map.element_name(reg.record) }
       else
         for i = 0, reg.count - 1 do
           local name = handles.element_name(reg, i)
@@ -114,7 +122,7 @@ local function show_registers(prompt, dev, pattern)
 end
 
 add {
-  name = "regs", args = "[DEVICE] [PATTERN]", example = "regs edu irq*",
+  name = "regs", args = "[DEVICE] [PATTERN]", example = "regs edu irq*", words = { "register" },
   doc = "The table of registers, by BAR and offset; PATTERN is part of a name, or has * and ?.",
   run = function(prompt, first, pattern)
     local dev = first and handles.device_of(first)
@@ -140,7 +148,7 @@ local function only_device(prompt, usage)
 end
 
 add {
-  name = "irq", args = "[DEVICE] VECTOR", example = "irq edu 0",
+  name = "irq", args = "[DEVICE] VECTOR", example = "irq edu 0", words = { "device" },
   doc = "Fire an interrupt as the device would, by a cause in its status register if it has one.",
   run = function(prompt, first, second)
     local dev = handles.device_of(first)
@@ -158,37 +166,72 @@ add {
 
 -- How many words a command takes: those that its args name.
 local function most(entry)
-  return select(2, entry.args:gsub("[%u]+", ""))
+  return select(2, entry.args:gsub("[%a][%a|]*", ""))
 end
+
+local function one_of(which)
+  local dev = which and handles.device_of(which)
+  if which and not dev then handles.device(which) end
+  return dev
+end
+
+add {
+  name = "trace", args = "on|off [PATTERN]", example = "trace on irq*", words = { { "on", "off" }, "register" },
+  doc = "Show the driver's accesses as they happen, all or those of registers that fit PATTERN.",
+  run = function(prompt, state, pattern)
+    if state == nil then return trace.tell(prompt) end
+    local act = ({ on = trace.on, off = trace.off })[state]
+    if not act then fail("trace takes on or off, and a pattern after it: trace on %s", tostring(state)) end
+    act(prompt, pattern and tostring(pattern))
+  end,
+}
+
+add {
+  name = "reload", args = "[DEVICE|on|off]", example = "reload edu", words = { { "on", "off", "device" } },
+  doc = "Read the file again, now; or by itself whenever it is saved (on, as it is at first) or not (off).",
+  run = function(prompt, which)
+    if which == "on" or which == "off" then
+      prompt.no_reload = which == "off"
+      return
+    end
+    local dev = one_of(which)
+    for _, d in ipairs(dev and { dev } or all_devices(prompt)) do prompt:print(reload.now(prompt, d)) end
+  end,
+}
+
+add {
+  name = "md", args = "[DEVICE] WHERE [LENGTH]", example = "md edu bar0+0x40000 32", words = { "register" },
+  doc = "Memory as bytes: WHERE is bar0+0x100, dma+0x100000 (a bus address), or a register; md(page) works, too.",
+  run = function(prompt, first, second, third)
+    if dump.is_memory(first) then return dump.show(prompt, nil, first, second) end
+    local dev = handles.device_of(first)
+    if dev then return dump.show(prompt, dev, second == nil and "bar0" or handles.plain(second), third) end
+    if first == nil then fail "md of what? md DEVICE bar0+0x100 64" end
+    if third ~= nil then handles.device(first) end
+    dump.show(prompt, only_device(prompt, "md DEVICE WHERE"), handles.plain(first), second)
+  end,
+}
+
+local function each(prompt, which, f)
+  local dev = one_of(which)
+  for _, d in ipairs(dev and { dev } or all_devices(prompt)) do f(prompt, d) end
+end
+
+add {
+  name = "dma", args = "[DEVICE]", example = "dma edu", words = { "device" },
+  doc = "The driver's mappings, where the bus tells them, and the device's latest transfers.",
+  run = function(prompt, which) each(prompt, which, dma.show) end,
+}
+
+add {
+  name = "config", args = "[DEVICE]", example = "config edu", words = { "device" },
+  doc = "Configuration space decoded: header, BARs, capabilities, extended capabilities.",
+  run = function(prompt, which) each(prompt, which, config.show) end,
+}
 
 local function usage(entry)
   local has_name = not entry.run and entry.name ~= "driver"
   return has_name and entry.args or entry.name .. (entry.args == "" and "" or " " .. entry.args)
-end
-
-local function help_register(prompt, dev, reg, field)
-  if not reg then
-    return prompt:print(tostring(handles.device_handle(dev.name)))
-  end
-  local name = dev.name .. "." .. reg.name
-  if field then
-    prompt:print(string.format("%s.%s: bit%s %s of %s + 0x%x, %s", name, field.name,
-      field.lo == field.hi and "" or "s",
-      field.lo == field.hi and field.lo or field.hi .. " to " .. field.lo,
-      reg.place, reg.offset, field.access or show.access(reg)))
-    if field.doc then prompt:print("  " .. field.doc) end
-    local values = {}
-    for v in pairs(field.enum or {}) do values[#values + 1] = v end
-    table.sort(values)
-    for _, v in ipairs(values) do prompt:print(string.format("  %d  %s", v, field.enum[v])) end
-    return
-  end
-  if handles.is_array(reg) then
-    return prompt:print(string.format("%s: %d registers of %d bits, %s + 0x%x, one every "
-      .. "0x%x, %s%s", name, reg.count, reg.width, reg.place, reg.offset, reg.stride,
-      show.access(reg), reg.doc and "\n  " .. reg.doc or ""))
-  end
-  prompt:print(show.register(name, reg, dev:peek(reg.name)))
 end
 
 -- A long sentence goes on in lines of its own, below what it explains.
@@ -208,7 +251,7 @@ local function help_all(prompt)
 end
 
 add {
-  name = "help", args = "[NAME]", example = "help regs",
+  name = "help", args = "[NAME]", example = "help regs", words = { "help" },
   doc = "This list, or what NAME is: a command, a word of the language, a device, DEVICE.REGISTER[.FIELD].",
   run = function(prompt, topic)
     if topic == nil then return help_all(prompt) end
@@ -222,8 +265,7 @@ add {
       prompt:print("  " .. entry.doc)
       return prompt:print("  Example: " .. entry.example)
     end
-    local dev, reg, field = handles.lookup(topic)
-    if dev then return help_register(prompt, dev, reg, field) end
+    if ask.tell(prompt, topic) then return end
     local form, sentence = language.of(topic)
     if form then
       prompt:print(form)

@@ -176,7 +176,7 @@ static char **complete(const char *text, int start, int end)
 
 int edit_start(struct mb_repl *r)
 {
-	static const char breaks[] = " \t\n\"'`@$><=;|&{}()[]+-*/%^#,~";
+	static const char breaks[] = " \t\n\"'`@$><=;|&{}()[]+-*/%^#,~?";
 
 	owner = r;
 	rl_readline_name = "moonbar";

@@ -10,6 +10,7 @@
 
 local ffi = require "ffi"
 local bit = require "bit"
+local map = require "moonbar.map"
 local mistakes = require "moonbar.mistakes"
 local show = require "repl.show"
 
@@ -96,11 +97,9 @@ function M.as_typed(name)
   return name:find "^[%a_][%w_]*$" and name or string.format("device(%q)", name)
 end
 
--- element_name(reg, index): "reg", "reg[2]", "group[2].reg"
+-- element_name(reg, index): "reg", "reg[2]", "group[2].reg[1]"; the register's name if index is nil.
 function M.element_name(reg, index)
-  if not index then return reg.name end
-  if reg.group then return string.format("%s[%s].%s", reg.group, index, reg.member) end
-  return string.format("%s[%s]", reg.name, index)
+  return index and map.element_name(reg.record, index) or reg.name
 end
 
 -- full_name(dev, reg, index): as one types it.
@@ -108,13 +107,15 @@ function M.full_name(dev, reg, index)
   return M.as_typed(dev.name) .. "." .. M.element_name(reg, index)
 end
 
--- open(handle) -> device object, row, full name, index
-local function open(handle)
+-- M.open(handle) -> device object, row, full name, index
+function M.open(handle)
   local at = slots[handle.mb_slot]
   local dev = M.device(at.dev)
   local reg = need_register(dev, at.reg)
   return dev, reg, M.full_name(dev, reg, at.index), at.index
 end
+
+local open = M.open
 
 local function whole(reg, full, index)
   if M.is_array(reg) and not index then
@@ -288,7 +289,22 @@ function register_meta.__eq(a, b)
   return a == b
 end
 
-register_type = ffi.metatype(ffi.typeof "struct { int32_t mb_slot; }", register_meta)
+-- A C type takes its metatable once in a process, and this file may be loaded again (test runners do): the
+-- metatable looks up the latest.
+local registry = debug.getregistry()
+local kept = registry["moonbar.prompt.register"]
+if not kept then
+  kept = {}
+  registry["moonbar.prompt.register"] = kept
+  local latest = {}
+  for event in pairs(register_meta) do
+    latest[event] = function(...) return kept.meta[event](...) end
+  end
+  ffi.cdef "struct mb_prompt_register { int32_t mb_slot; };"
+  kept.type = ffi.metatype("struct mb_prompt_register", latest)
+end
+kept.meta = register_meta
+register_type = kept.type
 
 -- ---- groups: edu.chan[1].len --------------------------------------------------------------------
 
@@ -420,18 +436,6 @@ end
 function M.device_of(v)
   if type(v) == "table" and rawget(v, NAME) then return M.device(rawget(v, NAME)) end
   if type(v) == "string" then return mb.devices[v] end
-end
-
--- lookup("edu.status") -> device, row or nil, field or nil; nil if it names nothing.
-function M.lookup(text)
-  if mb.devices[text] then return mb.devices[text] end
-  local dev_name, reg_name, field_name = text:match "^([%w_]+)%.?([%w_]*)%.?([%w_]*)$"
-  local dev = dev_name and mb.devices[dev_name]
-  if not dev then return nil end
-  if reg_name == "" then return dev end
-  local reg = need_register(dev, reg_name)
-  if field_name == "" then return dev, reg end
-  return dev, reg, need_field(dev_name .. "." .. reg_name, reg, field_name)
 end
 
 return M

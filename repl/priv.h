@@ -21,7 +21,8 @@ struct mb_repl {
 	bool more;		/* the statement goes on in the next line */
 	bool quit;
 	bool interrupted;	/* Ctrl-C while the last line was evaluated */
-	int watch;		/* epoll of the terminal and Ctrl-C, -1: no terminal */
+	int watch;		/* epoll of what mb_repl_input() looks at, -1: input only */
+	int files;		/* inotify of the devices' files, or -1 */
 	int status;
 	char *line;		/* plain reader: bytes since the last newline */
 	size_t len, room;

@@ -11,9 +11,11 @@ local ffi = require "ffi"
 local bit = require "bit"
 local language = require "moonbar.words"
 local mistakes = require "moonbar.mistakes"
+local ask = require "repl.ask"
 local commands = require "repl.commands"
 local complete = require "repl.complete"
 local handles = require "repl.handles"
+local reload = require "repl.reload"
 local show = require "repl.show"
 
 local M = {
@@ -67,6 +69,7 @@ end
 
 local function environment(prompt, mb)
   local own = words(prompt, mb)
+  prompt.own = own
   local vars = prompt.vars
   return setmetatable({}, {
     __index = function(_, name)
@@ -225,6 +228,12 @@ function Prompt:evaluate(source)
   return self:protected(setfenv(chunk, self.env), source, second)
 end
 
+-- ask(text, deep): `?text` and `??text`.
+function Prompt:ask(text, deep)
+  if text == "" then return commands.run(self, commands.get "help") end
+  if not ask.tell(self, text, deep) then commands.run(self, commands.get "help", text) end
+end
+
 -- line(text) -> "ok", "error", "more" (the statement goes on) or "quit".
 function Prompt:line(text)
   self.line_number = self.line_number + 1
@@ -237,6 +246,10 @@ function Prompt:line(text)
   text = text:gsub("^%s*=%s*", "")
   if text:find "^%s*$" or (text:find "^%s*%-%-" and not text:find "^%s*%-%-%[=*%[") then
     return "ok"
+  end
+  local marks, asked = text:match "^%s*(%?%??)%s*(.-)%s*$"
+  if marks then
+    return self:protected(function() self:ask(asked, marks == "??") end, text, false)
   end
   local entry, args = commands.parse(text)
   if entry and self.vars[entry.name] == nil then
@@ -261,6 +274,12 @@ end
 
 function Prompt:complete(text) return complete.line(self, text) end
 
+-- changed(): a file beside the devices' own was written.
+function Prompt:changed()
+  reload.changed(self)
+  return "ok"
+end
+
 -- ---- greeting -----------------------------------------------------------------------------------
 
 function Prompt:greet()
@@ -280,10 +299,10 @@ end
 
 -- ---- a new one --------------------------------------------------------------------------------
 
--- new(term) -> a prompt. term: tty and color (booleans), above(text), which prints above the
--- line being typed, width() -> columns or nil, running(on) and caught(message) of interrupt.c (none:
--- nothing can be stopped); out(text) for output and error_prefix before
--- errors, if they are to differ from a terminal's or a script's. Becomes the log of module "moonbar".
+-- new(term) -> a prompt, which becomes the log of module "moonbar". term: tty and color (booleans), above(text),
+-- which prints above the line being typed, width() -> columns or nil. There may be: running(on) and caught(message)
+-- of interrupt.c, without which nothing can be stopped; watch(fd), after which changed() is called when fd is
+-- readable; out(text) for output and error_prefix before errors, if they differ from a terminal's or a script's.
 function M.new(term)
   local mb = require "moonbar"
   term.running = term.running or function() end
@@ -294,6 +313,7 @@ function M.new(term)
   handles.use(mb)
   prompt.env = environment(prompt, mb)
   mb.log = term.above
+  reload.start(prompt)
   return prompt
 end
 

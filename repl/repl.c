@@ -73,6 +73,20 @@ static int term_width(lua_State *L)
 	return 1;
 }
 
+/* term.watch(fd): prompt:changed() is to be called when it is readable; true, or false if the loop
+ * cannot watch more than its input
+ */
+static int term_watch(lua_State *L)
+{
+	int fd = luaL_checkint(L, 1);
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	if (the_repl->watch >= 0 && !epoll_ctl(the_repl->watch, EPOLL_CTL_ADD, fd, &ev))
+		the_repl->files = fd;
+	lua_pushboolean(L, the_repl->files == fd);
+	return 1;
+}
+
 /* https://no-color.org: any non-empty value switches colours off */
 static bool wants_color(void)
 {
@@ -85,7 +99,7 @@ static void push_term(struct mb_repl *r)
 {
 	lua_State *L = r->L;
 
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 7);
 	lua_pushboolean(L, r->tty);
 	lua_setfield(L, -2, "tty");
 	lua_pushboolean(L, wants_color());
@@ -94,6 +108,8 @@ static void push_term(struct mb_repl *r)
 	lua_setfield(L, -2, "above");
 	lua_pushcfunction(L, term_width);
 	lua_setfield(L, -2, "width");
+	lua_pushcfunction(L, term_watch);
+	lua_setfield(L, -2, "watch");
 	lua_pushcfunction(L, interrupt_running);
 	lua_setfield(L, -2, "running");
 	lua_pushcfunction(L, interrupt_caught);
@@ -222,6 +238,30 @@ static void read_plain(struct mb_repl *r)
 
 /* ---- what the event loop calls ------------------------------------------------------------------- */
 
+/* The loop watches one descriptor, and there are three: input, Ctrl-C, and the devices' files. A script
+ * in a file cannot be waited for, so that it is all there is.
+ */
+static int open_watch(struct mb_repl *r, struct mb_error *err)
+{
+	int fds[] = { STDIN_FILENO, interrupt_fd() };
+	size_t i;
+
+	r->watch = epoll_create1(EPOLL_CLOEXEC);
+	for (i = 0; r->watch >= 0 && i < sizeof(fds) / sizeof(fds[0]); i++) {
+		struct epoll_event ev = { .events = EPOLLIN };
+
+		if (epoll_ctl(r->watch, EPOLL_CTL_ADD, fds[i], &ev)) {
+			close(r->watch);
+			r->watch = -1;
+		}
+	}
+	if (r->watch >= 0 || !r->tty)
+		return 0;
+	snprintf(err->text, sizeof(err->text), "the terminal cannot be watched: %s",
+		 strerror(errno));
+	return -1;
+}
+
 /* require("repl.prompt").new(term), kept in the registry */
 static int load_prompt(struct mb_repl *r, struct mb_error *err)
 {
@@ -248,28 +288,6 @@ fail:
 	return -1;
 }
 
-/* At a terminal the loop watches its keys and Ctrl-C through one descriptor. */
-static int open_watch(struct mb_repl *r, struct mb_error *err)
-{
-	int fds[] = { STDIN_FILENO, interrupt_fd() };
-	size_t i;
-
-	r->watch = epoll_create1(EPOLL_CLOEXEC);
-	for (i = 0; r->watch >= 0 && i < sizeof(fds) / sizeof(fds[0]); i++) {
-		struct epoll_event ev = { .events = EPOLLIN };
-
-		if (epoll_ctl(r->watch, EPOLL_CTL_ADD, fds[i], &ev)) {
-			close(r->watch);
-			r->watch = -1;
-		}
-	}
-	if (r->watch >= 0)
-		return 0;
-	snprintf(err->text, sizeof(err->text), "the terminal cannot be watched: %s",
-		 strerror(errno));
-	return -1;
-}
-
 struct mb_repl *mb_repl_new(lua_State *L, struct mb_error *err)
 {
 	struct mb_repl *r;
@@ -285,15 +303,12 @@ struct mb_repl *mb_repl_new(lua_State *L, struct mb_error *err)
 		return NULL;
 	}
 	r->L = L;
-	r->watch = -1;
+	r->watch = r->files = -1;
 	r->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	if (load_prompt(r, err)) {
-		free(r);
-		return NULL;
-	}
 	the_repl = r;
+	r->prompt = LUA_NOREF;
 	interrupt_start(L, r->tty);
-	if (r->tty && open_watch(r, err)) {
+	if (open_watch(r, err) || load_prompt(r, err)) {
 		mb_repl_free(r);
 		return NULL;
 	}
@@ -324,11 +339,11 @@ static void abandon_line(struct mb_repl *r)
 	show_prompt(r);
 }
 
-static bool has_input(void)
+static bool readable(int fd)
 {
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	return poll(&p, 1, 0) > 0;
+	return fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
 int mb_repl_input(void *repl)
@@ -342,7 +357,9 @@ int mb_repl_input(void *repl)
 	interrupt_rest();
 	if (pressed)
 		abandon_line(r);
-	if (has_input()) {
+	if (readable(r->files) && !repl_call(r, "changed", "", 0))
+		repl_take_verdict(r);
+	if (readable(STDIN_FILENO)) {
 		if (r->edits)
 			edit_read_key();
 		else
@@ -367,6 +384,8 @@ void mb_repl_free(struct mb_repl *repl)
 	interrupt_stop();
 	if (repl->watch >= 0)
 		close(repl->watch);
+	if (repl->files >= 0)
+		close(repl->files);
 	luaL_unref(repl->L, LUA_REGISTRYINDEX, repl->prompt);
 	the_repl = NULL;
 	free(repl->line);

@@ -172,6 +172,15 @@ function M.register(name, reg, value)
   return table.concat(lines, "\n")
 end
 
+-- field_list(reg): a line a field, without values.
+function M.field_list(reg)
+  local rows = {}
+  for _, f in ipairs(reg.fields or {}) do
+    rows[#rows + 1] = { f.name, bits_text(f), f.access or "", f.doc or "" }
+  end
+  return columns(rows, "  ")
+end
+
 local function cut(s, width)
   if M.length(s) <= width then return s end
   local out, n = {}, 0

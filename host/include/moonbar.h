@@ -51,6 +51,7 @@ enum mb_event {
 	MB_EV_REMOVED,		/* the device has left the bus */
 	MB_EV_POWER,		/* value: the new power state, 0 (D0) to 3 (D3hot) */
 	MB_EV_CONFIG_WRITE,	/* offset, size, value: a write to configuration space, carried out already */
+	MB_EV_TRACE,		/* mb_trace() is on: bar, offset, size, value; raw: enum mb_trace_kind; row may be none */
 };
 
 /**
@@ -182,6 +183,50 @@ MB_API enum mb_dma_why mb_dma(struct mb_device *dev, const struct mb_dma_piece *
 			      uint32_t count, uint32_t raise, uint32_t *done);
 MB_API const char *mb_dma_why_text(enum mb_dma_why why);
 
+/* ---- looking on ------------------------------------------------------------------------ */
+
+enum mb_trace_kind { MB_TRACE_READ, MB_TRACE_WRITE, MB_TRACE_CONFIG_READ, MB_TRACE_CONFIG_WRITE };
+
+/* mb_trace() - from now on the handler gets MB_EV_TRACE for every access of the driver's that this
+ * process sees: all of them on the simulated bus, on the kernel's those that the kernel does not
+ * answer itself. A write is told before it is carried out, a read after.
+ */
+MB_API void mb_trace(struct mb_device *dev, bool on);
+
+#define MB_DMA_RECENT	16
+
+/** struct mb_dma_done - one piece of DMA, and how it went: @why is MB_DMA_OK or why not */
+struct mb_dma_done {
+	struct mb_dma_piece piece;
+	uint32_t why;
+};
+
+/* mb_dma_recent() - the latest pieces, oldest first: at most @room and MB_DMA_RECENT of them to
+ * @out, *@got says how many. Returns how many there were since the device was made.
+ */
+MB_API uint64_t mb_dma_recent(const struct mb_device *dev, struct mb_dma_done *out, uint32_t room,
+			      uint32_t *got);
+
+/** struct mb_dma_mapping - @dir: 1 the device may read, 2 may write, 3 both; @ptr in this process */
+struct mb_dma_mapping {
+	uint64_t bus, size;
+	uint8_t *ptr;
+	uint32_t dir;
+};
+
+/* mb_dma_mapping() - the driver's mapping number @i, from 0 on, newest first. 1: *@out is filled;
+ * 0: there are no more; -1: this bus does not tell
+ */
+MB_API int mb_dma_mapping(const struct mb_device *dev, uint32_t i, struct mb_dma_mapping *out);
+/* mb_dma_inherit() - the driver's mappings of @from become those of @to, which takes its place on
+ * the same bus; memory of mb_dma_alloc() stays where it is
+ */
+MB_API void mb_dma_inherit(struct mb_device *to, struct mb_device *from);
+/* mb_config_image() - the 4096 bytes of configuration space as they stand, read hooks not run. -1:
+ * this bus does not tell
+ */
+MB_API int mb_config_image(struct mb_device *dev, uint8_t *image);
+
 /* ---- the clock ------------------------------------------------------------------------ */
 
 /* mb_now() - the device's clock, ns. Live: since it was made; stepped: what mb_step() added */
@@ -205,6 +250,9 @@ MB_API int mb_attach_pciem(struct mb_device *dev, const char *path, struct mb_er
 MB_API int mb_start(struct mb_device *dev, struct mb_error *err);
 /* mb_stop() - begin an orderly removal; serve on until MB_EV_REMOVED (sim: at once) */
 MB_API int mb_stop(struct mb_device *dev, struct mb_error *err);
+
+/* mb_detach() - off its bus at once, pending timers forgotten; a loop that serves it passes it by */
+MB_API void mb_detach(struct mb_device *dev);
 
 /* mb_serve() - handle what waits now (accesses, due timers) and return how many; never blocks.
  * -1: the bus is gone.

@@ -197,6 +197,13 @@ static int l_bus_reset(lua_State *L)
 	return outcome(L, ret, &err);
 }
 
+/* Is a method or a loop under way that may come back to the device? */
+static int l_is_running(lua_State *L)
+{
+	lua_pushboolean(L, check(L)->running > 0);
+	return 1;
+}
+
 static int l_free(lua_State *L)
 {
 	struct binding *b = luaL_checkudata(L, 1, DEVICE);
@@ -238,7 +245,8 @@ static const luaL_Reg methods[] = {
 	{ "start", l_start }, { "stop", l_stop }, { "serve", l_serve }, { "step", l_step },
 	{ "bus_read", l_bus_read }, { "bus_write", l_bus_write },
 	{ "config_read", l_config_read }, { "config_write", l_config_write },
-	{ "bus_reset", l_bus_reset }, { "hook", l_hook }, { "forget_hooks", l_forget_hooks },
+	{ "bus_reset", l_bus_reset }, { "is_running", l_is_running }, { "hook", l_hook },
+	{ "forget_hooks", l_forget_hooks },
 	{ "free", l_free }, { "__gc", l_free }, { NULL, NULL }
 };
 

@@ -17,6 +17,7 @@
 
 #include "../space.h"
 #include "../../kernel/uapi/pciem.h"
+#include "sysfs.h"
 #include "transport.h"
 
 #define SERVE_BATCH	256	/* then timers and other devices get their turn */
@@ -63,15 +64,23 @@ static void answer(struct pciem *p, const struct pciem_request *r, uint64_t data
 static void handle(struct mb_device *dev, const struct pciem_request *r)
 {
 	struct pciem *p = dev->bus_data;
+	uint64_t data;
 
 	switch (r->type) {
 	case PCIEM_REQ_WRITE:
+		if (dev->traced)
+			mb_watch_access(dev, MB_TRACE_WRITE, r->bar, r->offset, r->size, r->data);
 		mb_regs_write(&dev->regs, r->bar, r->offset, r->size, r->data);
 		break;
 	case PCIEM_REQ_READ:
-		answer(p, r, mb_regs_read(&dev->regs, r->bar, r->offset, r->size));
+		data = mb_regs_read(&dev->regs, r->bar, r->offset, r->size);
+		answer(p, r, data);
+		if (dev->traced)
+			mb_watch_access(dev, MB_TRACE_READ, r->bar, r->offset, r->size, data);
 		break;
 	case PCIEM_REQ_SYNC_WRITE:
+		if (dev->traced)
+			mb_watch_access(dev, MB_TRACE_WRITE, r->bar, r->offset, r->size, r->data);
 		mb_regs_write(&dev->regs, r->bar, r->offset, r->size, r->data);
 		answer(p, r, 0);
 		break;
@@ -194,6 +203,18 @@ static struct mb_span ram(struct mb_device *dev, uint32_t bar, uint64_t offset, 
 		    offset + len <= p->ram[i].from + p->ram[i].len)
 			return (struct mb_span){ p->ram[i].map + (offset - p->ram[i].from), len };
 	return (struct mb_span){ 0 };
+}
+
+static int config_image(struct mb_device *dev, uint8_t *image)
+{
+	struct pciem *p = dev->bus_data;
+	struct pciem_bar_info_query q = { 0 };
+
+	while (q.bar_index < MB_NR_BARS && !dev->desc.bar[q.bar_index].size)
+		q.bar_index++;
+	if (ioctl(p->fd, PCIEM_GET_BAR_INFO, &q) || !q.phys_addr)
+		return -1;
+	return mb_sysfs_config(q.phys_addr, image);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -380,5 +401,5 @@ static int stop(struct mb_device *dev, struct mb_error *err)
 const struct mb_transport mb_pciem = {
 	.name = "kernel's", .attach = attach, .start = start, .stop = stop, .detach = detach,
 	.serve = serve, .fd = bus_fd, .sleep = sleep_now, .irq = irq, .irq_mode = irq_mode,
-	.dma = dma, .ram = ram,
+	.dma = dma, .ram = ram, .config_image = config_image,
 };

@@ -160,6 +160,15 @@ static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, 
 	mb_dispatch_config_write(dev, offset, size, value);
 }
 
+static int config_image(struct mb_device *dev, uint8_t *image)
+{
+	struct sim *s = dev->bus_data;
+
+	mb_intr_live(&s->intr, &s->config);
+	memcpy(image, s->config.val, MB_CONFIG_SIZE);
+	return 0;
+}
+
 /* ---- memory ------------------------------------------------------------------------- */
 
 static uint64_t dma_map(struct mb_device *dev, void *ptr, uint64_t size, uint32_t dir, bool owned)
@@ -194,6 +203,31 @@ static int dma_unmap(struct mb_device *dev, uint64_t bus)
 			return 0;
 		}
 	return -1;
+}
+
+static int dma_mapping(const struct mb_device *dev, uint32_t i, struct mb_dma_mapping *out)
+{
+	const struct sim_map *m = ((struct sim *)dev->bus_data)->maps;
+
+	for (; m && i; i--)
+		m = m->next;
+	if (!m)
+		return 0;
+	*out = (struct mb_dma_mapping){ m->bus, m->size, m->ptr, m->dir };
+	return 1;
+}
+
+static void dma_inherit(struct mb_device *to, struct mb_device *from)
+{
+	struct sim *new = to->bus_data, *old = from->bus_data;
+	struct sim_map **last = &new->maps;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = old->maps;
+	old->maps = NULL;
+	if (old->next_bus > new->next_bus)
+		new->next_bus = old->next_bus;
 }
 
 static enum mb_dma_why copy(struct sim *s, const struct mb_dma_piece *p)
@@ -369,5 +403,6 @@ const struct mb_transport mb_sim = {
 	.serve = serve, .fd = no_fd, .sleep = sleep_now, .irq = irq, .irq_mode = irq_mode,
 	.dma = dma, .ram = ram, .bus_read = bus_read, .bus_write = bus_write,
 	.config_read = config_read, .config_write = config_write, .irq_take = irq_take,
-	.dma_map = dma_map, .dma_unmap = dma_unmap,
+	.dma_map = dma_map, .dma_unmap = dma_unmap, .dma_mapping = dma_mapping,
+	.dma_inherit = dma_inherit, .config_image = config_image,
 };

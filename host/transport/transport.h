@@ -20,7 +20,9 @@
  * @fd: to sleep on, -1 if none; @sleep: arm it, false if something waits
  * @irq: @dma: @ram: as mb_irq(), mb_dma(), mb_ram()
  *
- * A bus that has a driver's side in this process fills the last six.
+ * @config_image: as mb_config_image(), without what dev->config describes
+ *
+ * A bus that has a driver's side in this process fills the last eight.
  */
 struct mb_transport {
 	const char *name;
@@ -36,6 +38,7 @@ struct mb_transport {
 	enum mb_dma_why (*dma)(struct mb_device *dev, const struct mb_dma_piece *piece,
 			       uint32_t count, uint32_t raise, uint32_t *done);
 	struct mb_span (*ram)(struct mb_device *dev, uint32_t bar, uint64_t offset, uint64_t len);
+	int (*config_image)(struct mb_device *dev, uint8_t *image);
 
 	uint64_t (*bus_read)(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size);
 	void (*bus_write)(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size,
@@ -46,6 +49,8 @@ struct mb_transport {
 	uint64_t (*dma_map)(struct mb_device *dev, void *ptr, uint64_t size, uint32_t dir,
 			    bool owned);
 	int (*dma_unmap)(struct mb_device *dev, uint64_t bus);
+	int (*dma_mapping)(const struct mb_device *dev, uint32_t i, struct mb_dma_mapping *out);
+	void (*dma_inherit)(struct mb_device *to, struct mb_device *from);
 };
 
 extern const struct mb_transport mb_sim, mb_pciem;

@@ -15,6 +15,13 @@ ok 'it builds without readline' build
 is 'and links without it' "$(ldd "$mb_tmp/moonbar" | grep -c readline)" 0
 export MOONBAR_ROOT=$PWD
 
+# make READLINE= builds so: what it would run, had the file changed
+for option in READLINE= READLINE=no; do
+	make -n V=1 -W repl/edit.c "$option" moonbar > "$mb_tmp/make" 2>&1
+	like "make $option compiles without readline" "$(cat "$mb_tmp/make")" 'DMB_NO_READLINE.* -c .*repl/edit.c'
+	is "make $option links without it" "$(grep -c lreadline "$mb_tmp/make")" 0
+done
+
 is 'over a pipe' "$(echo '6 * 7' | timeout 20 "$mb_tmp/moonbar" run lua/devices/edu.lua 2>&1)" '0x2a (42)'
 
 cat > "$mb_tmp/late.lua" <<'LUA'

@@ -10,40 +10,13 @@ local ffi = require "ffi"
 local mb = require "moonbar"
 local commands = require "repl.commands"
 local complete = require "repl.complete"
-local prompt_module = require "repl.prompt"
 local show = require "repl.show"
+local p = dofile "tests/spec/prompt.lua"
 
--- A prompt whose output and errors are kept; type(line) -> output, error, verdict
-local function new_prompt(width)
-  local out, errors = {}, {}
-  local prompt = prompt_module.new {
-    tty = false, color = false, error_prefix = "!",
-    out = function(text) out[#out + 1] = text end,
-    above = function(text) errors[#errors + 1] = text end,
-    width = function() return width end,
-  }
-  local function type_line(line)
-    local o, e = #out, #errors
-    local verdict = prompt:line(line)
-    return table.concat(out, "\n", o + 1), table.concat(errors, "\n", e + 1), verdict
-  end
-  return type_line, prompt
-end
-
-local function load_device(path)
-  local dev, mistakes = mb.load(path, {})
-  assert(dev, mistakes and mb.mistakes_text(mistakes))
-  assert(dev:attach "sim:stepped")
-  assert(dev:start())
-  return dev
-end
+local new_prompt, load_device = p.new, p.load
 
 local function load_text(text)
-  local path = os.tmpname()
-  local f = assert(io.open(path, "w"))
-  f:write(text)
-  f:close()
-  local dev = load_device(path)
+  local dev, path = p.load_text(text)
   os.remove(path)
   return dev
 end
@@ -365,7 +338,7 @@ describe("the prompt on edu", function()
       complete.line(prompt, "edu.dma"))
     assert.equal("edu.status.irqfact", complete.line(prompt, "edu.status.i"))
     assert.equal("edu.status:read()", complete.line(prompt, "edu.status:r"))
-    assert.equal("regs", complete.line(prompt, "re"))
+    assert.equal("regs", complete.line(prompt, "reg"))
     assert.equal("edu", complete.line(prompt, "regs e"))
     assert.equal("quit", complete.line(prompt, "help q"))
     assert.is_nil(complete.line(prompt, "edu.zzz"))

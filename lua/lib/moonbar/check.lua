@@ -28,6 +28,9 @@ local function write_cost(reg)
   return "masks"
 end
 
+-- What a driver's read and write of a register's record come to.
+function M.cost(reg) return read_cost(reg), write_cost(reg) end
+
 local function cost_lines(def, out)
   local wide = 8
   for _, reg in ipairs(def.regs) do wide = math.max(wide, #map.element_name(reg)) end

@@ -84,13 +84,32 @@ local function stop_all(devices, bus)
   free_all(devices)
 end
 
+-- A reload may put another core in a device's place: the loop is for those it knows, and begins again.
+local function loop(devices, fd, input)
+  local quit, called, ok, message, list
+  local function replaced()
+    for i, dev in ipairs(devices) do
+      if dev.core ~= list[i] then return true end
+    end
+    return false
+  end
+  repeat
+    list = cores(devices)
+    called, ok, message = pcall(core.loop, list, fd, function()
+      quit = input()
+      return quit or replaced()
+    end)
+  until quit or not called or not ok or not replaced()
+  return called, ok, message
+end
+
 local function serve_with_prompt(devices, prompt)
   local fd, why = prompt.open()
   if not fd then
     complain("%s", why)
     return 1
   end
-  local called, ok, message = pcall(core.loop, cores(devices), fd, prompt.input)
+  local called, ok, message = loop(devices, fd, prompt.input)
   local status = prompt.close()
   if status == 0 and errors.raised > 0 and not prompt.terminal() then status = 1 end
   if not called or not ok then

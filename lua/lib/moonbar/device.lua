@@ -182,6 +182,7 @@ local function bind(ctx, core)
   ctx.ptr = ffi.cast("struct mb_device *", lib.core.ptr(core))
   errors.by_core[core] = ctx
   hooks.bind(ctx)
+  C.mb_trace(ctx.ptr, ctx.tracer ~= nil)
 end
 
 -- ---- what the prompt and tools see of a register ----------------------------------------------------------------
@@ -199,7 +200,7 @@ local function public_register(reg)
     groups = reg.group and reg.group.is_array and reg.group.count or nil, inner = reg.inner,
     place_of = function(i) return rows_of.place(reg, i) end,
     sizes = reg.sizes, lock = reg.lock, vector = reg.vector, enable = reg.enable, exclude = reg.exclude,
-    has_read = reg.read ~= nil, has_write = reg.write ~= nil, is_doorbell = reg.doorbell ~= nil,
+    record = reg, has_read = reg.read ~= nil, has_write = reg.write ~= nil, is_doorbell = reg.doorbell ~= nil,
     file = reg.file, line = reg.line, fields = {},
   }
   for i, f in ipairs(reg.fields or {}) do r.fields[i] = public_field(f) end
@@ -353,44 +354,73 @@ local function put_values(self, values)
   end
 end
 
--- The map has changed: a new C device in the place of the old one, on the simulated bus only.
-local function replace_core(self, def)
-  local bus, started, values = self.bus, self.started, values_by_name(self)
+-- The map has changed: a new C device in the place of the old one, on the simulated bus only. The driver's
+-- memory stays. @idle: the caller is a loop's own function, so nothing comes back to the old one, but the loop
+-- still has its address: it is taken off its bus now and freed when nobody knows it any more.
+local function replace_core(self, def, idle)
+  local bus, started, values, old, old_ptr = self.bus, self.started, values_by_name(self), self.core, self.ctx.ptr
   if bus and not bus:match("^sim") then
     return nil, "the register map has changed and a driver may be using it; stop the device and start it again"
+  elseif old:is_running() and not idle then
+    return nil, "the register map has changed and the device is being used"
   end
   local core, why = make_core(self.ctx, def)
   if not core then return nil, why end
   self.ctx.cancel_all()
-  self.core:free()
   self.core, self.bus, self.started = core, nil, nil
   bind(self.ctx, core)
   adopt(self.ctx, def)
-  if bus then assert(self:attach(bus)) end
+  if bus then
+    assert(self:attach(bus))
+    C.mb_dma_inherit(self.ctx.ptr, old_ptr)
+  end
+  C.mb_detach(old_ptr)
+  if not old:is_running() then old:free() end
   if started then assert(self.core:start()) self.started = true end
   put_values(self, values)
   refresh(self.ctx)
   return true
 end
 
--- Load the file again and swap its hooks in between two accesses; register values stay, by name. true;
--- or nil and the mistakes, and the old code goes on.
-function Device:reload(given)
+-- Load the file again and swap its hooks in between two accesses; register values stay, by name. true, and
+-- whether the register map is another; or nil and the mistakes, and the old code goes on. @idle: the caller is
+-- the function that a loop calls, whose devices' cores are to be looked up again.
+function Device:reload(given, idle)
   local def = define(self.ctx.def.path, self.ctx, given or self.given, false)
   if #def.mistakes > 0 then return nil, def.mistakes end
   def.rows, def.nrows = map.compile(def)
   def.desc_text = M.describe_text(def)
-  if same_shape(self.ctx.def, def) then
+  local same = same_shape(self.ctx.def, def)
+  if same then
     adopt(self.ctx, def)
   else
-    local ok, why = replace_core(self, def)
+    local ok, why = replace_core(self, def, idle)
     if not ok then
       def.mistakes:add(nil, nil, "%s", why)
       return nil, def.mistakes
     end
   end
+  self.ctx.name = self.name
   self.registers = public_registers(def)
-  return true
+  return true, not same
+end
+
+-- The files that the device was read from.
+function Device:files()
+  local def = self.ctx.def
+  local list = { def.path }
+  for file in pairs(def.sources) do
+    if file ~= def.file then list[#list + 1] = file end
+  end
+  return list
+end
+
+-- From now on f(access) is called for each access of the driver's that this process sees: kind ("read",
+-- "write", "config read", "config write"), bar, offset, size, value and, if it is a register's, reg and index.
+-- nil ends it.
+function Device:trace(f)
+  self.ctx.tracer = f
+  C.mb_trace(self.ctx.ptr, f ~= nil)
 end
 
 -- What C is told of a definition apart from rows and memory.

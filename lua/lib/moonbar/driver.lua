@@ -467,6 +467,9 @@ function meta.__tostring(self) return "the driver's side of " .. device_of[self]
 
 M.methods = Driver
 
+-- The device object that v is the driver's side of, or nil.
+function M.device(v) return device_of[v] end
+
 -- The driver's side of a device object that is on the simulated bus.
 function M.of(dev)
   if not dev.driver_side then

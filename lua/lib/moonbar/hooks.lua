@@ -183,6 +183,15 @@ end
 
 local reset_kinds = { [0] = "cold", "flr", "d0", "bus" }
 
+-- What Device:trace() hands out.
+local function traced(ctx, row)
+  local call, element = ctx.call, ctx.def.elements[row + 1]
+  return {
+    kind = lib.trace_kinds[tonumber(call.raw)], bar = call.bar, offset = tonumber(call.offset), size = call.size,
+    value = call.value, reg = element and element.reg, index = element and element.i,
+  }
+end
+
 local function other_event(ctx, event, row)
   local e, on = lib.event, ctx.on
   if event == e.timer then
@@ -208,6 +217,8 @@ local function other_event(ctx, event, row)
       local call = ctx.call
       on.config_write(ctx.model, tonumber(call.offset), call.size, tonumber(call.value))
     end
+  elseif event == e.trace then
+    if ctx.tracer then ctx.tracer(traced(ctx, row)) end
   elseif event == e.removed then
     ctx.removed = true
     ctx.device.started = false

@@ -17,7 +17,8 @@ M.none = 0xffffffff             -- MB_NONE
 
 -- enum mb_event, mb_irq_op and mb_guest_error by name
 M.event = { read = 1, write = 2, timer = 3, guest_error = 4, timeout = 5, command = 6, reset = 7, removed = 8,
-  power = 9, config_write = 10 }
+  power = 9, config_write = 10, trace = 11 }
+M.trace_kinds = { [0] = "read", "write", "config read", "config write" }
 M.irq_op = { raise = 1, eval = 2, assert = 3, deassert = 4 }
 M.irq_modes = { [0] = "none", "intx", "msi", "msix" }
 

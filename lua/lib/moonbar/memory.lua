@@ -88,6 +88,8 @@ function methods.set(span, s)
   return span
 end
 
+M.methods = methods
+
 -- A C type takes its metatable once in a process; this file may be loaded again (test runners do). So
 -- the metatable looks methods up in a table that outlives the file.
 local registry = debug.getregistry()

@@ -361,7 +361,8 @@ end
 function M.parse(bar, name, t, entry, mistakes, group)
   local reg = {
     name = group and group.name .. "." .. tostring(name) or name, bar = bar, file = bar.file,
-    line = entry and entry.line or bar.line, width = bar.width or 32, sizes = bar.sizes, count = 1,
+    line = entry and entry.line or bar.line, last = entry and entry.last,
+    width = bar.width or 32, sizes = bar.sizes, count = 1,
     given = t,
   }
   local function add(fmt, ...) mistakes:add(reg, tostring(reg.name), fmt, ...) end

@@ -104,7 +104,7 @@ local function parse_value(tokens, i)
   return inner, i
 end
 
--- tokens[i] is "{". Returns { line =, entries = { { key =, line =, inner = {…} } … } } and the
+-- tokens[i] is "{". Returns { line =, entries = { { key =, line =, last =, inner = {…} } … } } and the
 -- index after "}".
 function parse_constructor(tokens, i)
   local node = { line = tokens[i].line, entries = {} }
@@ -120,6 +120,7 @@ function parse_constructor(tokens, i)
       i = i + 4
     end
     entry.inner, i = parse_value(tokens, i)
+    entry.last = tokens[i - 1].line
     node.entries[#node.entries + 1] = entry
     if tokens[i] and (tokens[i].text == "," or tokens[i].text == ";") then i = i + 1 end
   end
@@ -143,7 +144,22 @@ Source.__index = Source
 
 -- @text of a file whose name in messages is @file.
 function M.new(file, text)
-  return setmetatable({ file = file, tokens = tokens_of(text) }, Source)
+  return setmetatable({ file = file, text = text, tokens = tokens_of(text) }, Source)
+end
+
+-- Lines @first to @last of the text, those of them that there are, without the indent they share.
+function Source:lines(first, last)
+  local lines, n, indent = {}, 0, nil
+  for line in (self.text .. "\n"):gmatch("([^\n]*)\n") do
+    n = n + 1
+    if n >= first and n <= last then
+      lines[#lines + 1] = line
+      local blank = line:match("^%s*()%S")
+      if blank then indent = math.min(indent or blank, blank) end
+    end
+  end
+  for i, line in ipairs(lines) do lines[i] = line:sub(indent or 1) end
+  return lines
 end
 
 -- The constructor that a statement `word(…) { … }` or `word "…" { … }` on @line passes, or nil.
