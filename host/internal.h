@@ -43,6 +43,7 @@ struct mb_device {
 	struct mb_call call;
 
 	const struct mb_transport *bus;	/* NULL: not attached */
+	const uint32_t *tail, *head;	/* of a queue in memory: work when they differ; or NULL */
 	void *bus_data;			/* the transport's own */
 	bool started, removed, traced;
 	struct mb_watch watch;

@@ -107,6 +107,15 @@ static int sleep_until_work(struct loop *l)
 	return 0;
 }
 
+static inline bool any_queued(const struct loop *l)
+{
+	for (unsigned int i = 0; i < l->n; i++)
+		if (l->dev[i]->tail &&
+		    __atomic_load_n(l->dev[i]->tail, __ATOMIC_RELAXED) != *l->dev[i]->head)
+			return true;
+	return false;
+}
+
 /* Returns 1 when there was work, 0 when the time is up, -1 on error, 2 to end. */
 static int spin(struct loop *l, volatile int *stop, struct mb_error *err)
 {
@@ -114,13 +123,12 @@ static int spin(struct loop *l, volatile int *stop, struct mb_error *err)
 	int i, n;
 
 	do {
-		for (i = 0; i < 64; i++) {
-			n = serve_all(l, err);
-			if (n)
-				return n < 0 ? -1 : 1;
-			if (i % 8 == 7)		/* a hypervisor may trap each one */
+		for (i = 0; i < 256 && !any_queued(l); i++)
+			if (i % 64 == 63)	/* leaves an emulator's fast path; hypervisors may trap it */
 				__builtin_ia32_pause();
-		}
+		n = serve_all(l, err);
+		if (n)
+			return n < 0 ? -1 : 1;
 		if (*stop)
 			return 2;
 		now = mb_monotonic();

@@ -171,7 +171,7 @@ static __always_inline bool write_row(struct pciem_session *s, const struct mb_r
 			.offset = r->offset, .data = data, .row = m->row,
 		};
 
-		if (!pciem_queue_tell(s, &req))
+		if (!pciem_queue_post(s, &req))
 			return false;
 		pciem_count(s, posted);
 		return true;
@@ -183,9 +183,25 @@ static __always_inline bool write_row(struct pciem_session *s, const struct mb_r
 	return true;
 }
 
+/* A read that the host answers: mostly at once, so that it is waited for here, as a CPU waits for a read. */
+static enum pciem_fast ask(struct pciem_session *s, const struct pciem_move *m,
+			   const struct mb_reg *r, u64 *data, struct pciem_asked *asked)
+{
+	asked->s = s;
+	asked->req = (struct pciem_request) {
+		.type = PCIEM_REQ_READ, .bar = r->bar, .size = r->size, .offset = r->offset,
+		.row = m->row,
+	};
+	if (!pciem_queue_ask(s, &asked->req))
+		return PCIEM_FAST_ROW;
+	pciem_count(s, traps);
+	pciem_count(s, waited);
+	return pciem_queue_answered_soon(s, &asked->req, data) ? PCIEM_FAST_DONE : PCIEM_FAST_ASKED;
+}
+
 static __always_inline bool read_row(struct pciem_session *s, const struct mb_reg *r, u64 *data)
 {
-	if (r->flags & MB_REG_READ_HOOK || r->rc | r->rs || !pciem_queue_drained(s->queue))
+	if (r->rc | r->rs || !pciem_queue_drained(s->queue))
 		return false;
 	*data = smp_load_acquire(&s->regs.state[r->target].value) & r->rd;
 	pciem_count(s, local);
@@ -211,8 +227,9 @@ static __always_inline struct pciem_session *session_at(u64 phys, u32 *bar, u64 
 }
 
 enum pciem_fast pciem_fast(struct pt_regs *regs, unsigned long address, u64 phys,
-			   struct pciem_move **move)
+			   struct pciem_move **move, struct pciem_asked *asked)
 {
+	enum pciem_fast how;
 	const struct mb_reg *r;
 	struct pciem_session *s;
 	struct pciem_move *m;
@@ -230,6 +247,12 @@ enum pciem_fast pciem_fast(struct pt_regs *regs, unsigned long address, u64 phys
 	r = whole_row(&s->regs, m, bar, offset);
 	if (!r)
 		return PCIEM_FAST_UNKNOWN;
+	if (!m->write && r->flags & MB_REG_READ_HOOK) {
+		how = ask(s, m, r, &data, asked);
+		if (how == PCIEM_FAST_DONE)
+			move_done(m, regs, data);
+		return how;
+	}
 	if (m->write ? !write_row(s, r, m, move_data(m, regs)) : !read_row(s, r, &data))
 		return PCIEM_FAST_ROW;
 	pciem_count(s, traps);

@@ -217,6 +217,15 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 		       bool write, bool may_sleep);
 /* Tell the host of something that nobody waits for; any context. False: queue full, not told. */
 bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req);
+bool pciem_queue_post(struct pciem_session *s, const struct pciem_request *req);	/* irqs off */
+/* With interrupts off: posts a request that waits, and fills in where the answer comes. False: not done.
+ * Afterwards pciem_queue_answered_soon(), and if that is false pciem_queue_answer() with interrupts as
+ * the driver had them, or pciem_queue_forget() if there is nobody to answer any more.
+ */
+bool pciem_queue_ask(struct pciem_session *s, struct pciem_request *req);
+bool pciem_queue_answered_soon(struct pciem_session *s, const struct pciem_request *req, u64 *data);
+u64 pciem_queue_answer(struct pciem_session *s, const struct pciem_request *req, bool may_sleep);
+void pciem_queue_forget(struct pciem_session *s, const struct pciem_request *req);
 void pciem_queue_kill(struct pciem_session *s);	/* the host is gone: end every wait, now */
 int pciem_queue_wake(struct pciem_session *s, u32 slot);
 void pciem_queue_wake_host(struct pciem_session *s);	/* whatever it said in awake */

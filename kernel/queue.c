@@ -28,30 +28,52 @@ static bool handled(struct pciem_queue_state *q, u32 target)
 	return (s32)(pciem_queue_head(q) - target) >= 0;
 }
 
-static void wake_host(struct pciem_queue_state *q)
+/* Under the lock. *@asleep: the host is, or is about to; it asks pciem_queue_poll() first, which takes the
+ * lock: either that sees the new tail, or the host's `awake = 0` is seen here.
+ */
+static __always_inline bool put_locked(struct pciem_queue_state *q, const struct pciem_request *req,
+				       bool *asleep)
 {
-	/* Pairs with the host's: awake = 0, barrier, tail. */
-	smp_mb();
-	if (!READ_ONCE(q->shared->awake))
-		wake_up_poll(&q->host, EPOLLIN);
+	/* q->head is behind at worst, and not on a cache line that the host writes */
+	if (unlikely(q->tail - READ_ONCE(q->head) >= PCIEM_QUEUE_ENTRIES &&
+		     q->tail - pciem_queue_head(q) >= PCIEM_QUEUE_ENTRIES))
+		return false;
+	q->shared->entry[q->tail % PCIEM_QUEUE_ENTRIES] = *req;
+	WRITE_ONCE(q->tail, q->tail + 1);
+	smp_store_release(&q->shared->tail, q->tail);
+	*asleep = !READ_ONCE(q->shared->awake);
+	return true;
 }
 
 static bool put(struct pciem_queue_state *q, const struct pciem_request *req)
 {
+	bool room, asleep = false;
 	unsigned long flags;
-	bool room;
 
 	raw_spin_lock_irqsave(&q->lock, flags);
-	room = q->tail - pciem_queue_head(q) < PCIEM_QUEUE_ENTRIES;
-	if (room) {
-		q->shared->entry[q->tail % PCIEM_QUEUE_ENTRIES] = *req;
-		WRITE_ONCE(q->tail, q->tail + 1);
-		smp_store_release(&q->shared->tail, q->tail);
-	}
+	room = put_locked(q, req, &asleep);
 	raw_spin_unlock_irqrestore(&q->lock, flags);
-	if (room)
-		wake_host(q);
+	if (unlikely(asleep))
+		wake_up_poll(&q->host, EPOLLIN);
 	return room;
+}
+
+/* With interrupts off already. */
+static bool put_now(struct pciem_queue_state *q, const struct pciem_request *req)
+{
+	bool room, asleep = false;
+
+	raw_spin_lock(&q->lock);
+	room = put_locked(q, req, &asleep);
+	raw_spin_unlock(&q->lock);
+	if (unlikely(asleep))
+		wake_up_poll(&q->host, EPOLLIN);
+	return room;
+}
+
+bool pciem_queue_post(struct pciem_session *s, const struct pciem_request *req)
+{
+	return put_now(s->queue, req);
 }
 
 bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req)
@@ -132,7 +154,7 @@ static int take_slot(struct pciem_session *s, bool may_sleep)
 
 	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
 	do {
-		unsigned int i = find_first_zero_bit(q->slots, PCIEM_QUEUE_SLOTS);
+		unsigned int i = find_next_zero_bit(q->slots, PCIEM_QUEUE_SLOTS, PCIEM_QUEUE_OWN);
 
 		if (i < PCIEM_QUEUE_SLOTS && !test_and_set_bit_lock(i, q->slots))
 			return i;
@@ -206,14 +228,71 @@ static u64 ask(struct pciem_session *s, struct pciem_request *req, bool may_slee
 	}
 	req->slot = slot;
 	req->gen = ++q->gen[slot];	/* what answers an earlier use does not answer this one */
-	if (post(s, req, may_sleep)) {
-		if (wait_for_answer(s, slot, req->gen, may_sleep))
-			data = READ_ONCE(q->shared->slot[slot].data);
-		else
-			give_up(s, req);
-	}
-	clear_bit_unlock(slot, q->slots);
+	if (post(s, req, may_sleep))
+		data = pciem_queue_answer(s, req, may_sleep);
+	else
+		pciem_queue_forget(s, req);
 	return data;
+}
+
+void pciem_queue_forget(struct pciem_session *s, const struct pciem_request *req)
+{
+	struct pciem_queue_state *q = s->queue;
+
+	if (req->slot < PCIEM_QUEUE_OWN)
+		smp_store_release(&q->own[req->slot], false);
+	else
+		clear_bit_unlock(req->slot, q->slots);
+}
+
+u64 pciem_queue_answer(struct pciem_session *s, const struct pciem_request *req, bool may_sleep)
+{
+	u64 data = ~0ull;
+
+	if (wait_for_answer(s, req->slot, req->gen, may_sleep))
+		data = READ_ONCE(s->queue->shared->slot[req->slot].data);
+	else
+		give_up(s, req);
+	pciem_queue_forget(s, req);
+	return data;
+}
+
+/* ---- the same with interrupts off, for as long as an answer takes that comes at once ---- */
+
+#define LOOKS	2048	/* some microseconds */
+
+bool pciem_queue_ask(struct pciem_session *s, struct pciem_request *req)
+{
+	struct pciem_queue_state *q = s->queue;
+	unsigned int cpu = smp_processor_id();
+
+	/* Where the host may be what this CPU has interrupted, host_cannot_run() has to look. */
+	if (in_interrupt() || num_online_cpus() == 1 || cpu >= PCIEM_QUEUE_OWN ||
+	    smp_load_acquire(&q->own[cpu]))
+		return false;
+	req->slot = cpu;
+	req->gen = ++q->gen[cpu];
+	if (!put_now(q, req))
+		return false;
+	q->own[cpu] = true;
+	return true;
+}
+
+bool pciem_queue_answered_soon(struct pciem_session *s, const struct pciem_request *req, u64 *data)
+{
+	struct pciem_slot *slot = &s->queue->shared->slot[req->slot];
+	unsigned int i;
+
+	for (i = 1; i < LOOKS; i++) {
+		if (smp_load_acquire(&slot->gen) == req->gen) {
+			*data = READ_ONCE(slot->data);
+			pciem_queue_forget(s, req);
+			return true;
+		}
+		if (i % 64 == 0)	/* leaves an emulator's fast path, and may leave the guest */
+			cpu_relax();
+	}
+	return false;
 }
 
 /* ---- an access ----------------------------------------------------------------------------------- */
@@ -375,7 +454,9 @@ __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_t
 
 	pciem_host_is_current(q);
 	poll_wait(f, &q->host, pt);
+	raw_spin_lock_irq(&q->lock);	/* see put_locked() */
 	ready = pciem_queue_drained(q) ? 0 : EPOLLIN | EPOLLRDNORM;
+	raw_spin_unlock_irq(&q->lock);
 	if (READ_ONCE(s->dead) || smp_load_acquire(&s->phase) == PCIEM_STOPPED)
 		ready |= EPOLLHUP;
 	return ready;

@@ -13,6 +13,7 @@
 #include "pciem.h"
 
 #define TOLD_BITS	12
+#define PCIEM_QUEUE_OWN	128	/* slots of CPUs */
 
 /**
  * struct pciem_queue_state - the kernel's side of the queue
@@ -20,7 +21,8 @@
  * @lock: @tail, entries, @slots; a leaf; any context but NMI
  * @tail: requests made
  * @head: last head that was believed
- * @slots: in use; @gen: of the last request that used each
+ * @slots: in use, of those after the first PCIEM_QUEUE_OWN; @gen: of the last request that used each
+ * @own: in use, of the first, which belong to a CPU each and are taken with interrupts off
  * @sleepers: drivers asleep, a queue a slot
  * @host: poll()
  * @told: guest errors that were told, hashed
@@ -35,6 +37,7 @@ struct pciem_queue_state {
 	u32 tail, head;
 	DECLARE_BITMAP(slots, PCIEM_QUEUE_SLOTS);
 	u32 gen[PCIEM_QUEUE_SLOTS];
+	bool own[PCIEM_QUEUE_OWN];
 	wait_queue_head_t sleepers[PCIEM_QUEUE_SLOTS];
 	wait_queue_head_t host;
 	DECLARE_BITMAP(told, 1 << TOLD_BITS);

@@ -228,16 +228,43 @@ out:
 		percpu_ref_put(&t.s->accesses);
 }
 
+/* The answer to what fast.c has asked. */
+static noinline void trap_wait(struct pt_regs *regs, const struct pciem_move *cached,
+			       struct pciem_asked *asked)
+{
+	struct pciem_session *s = asked->s;
+	struct pciem_move m = *cached;
+	bool sleeps = may_sleep(regs), irqs = regs->flags & X86_EFLAGS_IF;
+	u64 data = ~0ull;
+
+	if (percpu_ref_tryget_live(&s->accesses)) {
+		if (irqs)
+			local_irq_enable();
+		data = pciem_queue_answer(s, &asked->req, sleeps);
+		if (irqs)
+			local_irq_disable();
+		percpu_ref_put(&s->accesses);
+	} else {
+		pciem_queue_forget(s, &asked->req);
+	}
+	pciem_move_done(&m, regs, data);
+}
+
 /* Takes the place of bad_area_nosemaphore(); interrupts are off, as there. */
 static void trap_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address,
 		       u64 phys)
 {
 	enum pciem_fast fast = PCIEM_FAST_UNKNOWN;
 	struct pciem_move *m = NULL;
+	struct pciem_asked asked;
 
 	if (likely(!in_nmi()))
-		fast = pciem_fast(regs, address, phys, &m);
-	if (fast != PCIEM_FAST_DONE)
+		fast = pciem_fast(regs, address, phys, &m, &asked);
+	if (fast == PCIEM_FAST_DONE)
+		return;
+	if (fast == PCIEM_FAST_ASKED)
+		trap_wait(regs, m, &asked);
+	else
 		trap_slow(regs, address, phys, m, fast);
 }
 

@@ -8,6 +8,7 @@
 #ifndef PCIEM_TRAP_H
 #define PCIEM_TRAP_H
 
+#include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/ptrace.h>
 
@@ -45,15 +46,25 @@ struct pciem_move {
 
 enum pciem_fast {
 	PCIEM_FAST_DONE,
+	PCIEM_FAST_ASKED,	/* the host has been asked and may take longer than one waits here */
 	PCIEM_FAST_ROW,		/* nothing done: a register, but not one for the short way */
 	PCIEM_FAST_UNKNOWN,	/* nothing done */
 };
 
 /* fast.c; interrupts off, not in an NMI. */
 
+/**
+ * struct pciem_asked - a request that waits for its answer: a promise to call
+ *	pciem_queue_answer(), or pciem_queue_forget() if the session has gone
+ */
+struct pciem_asked {
+	struct pciem_session *s;
+	struct pciem_request req;
+};
+
 /* *@move: the instruction at regs->ip if it is such a one, on this CPU until interrupts are on. */
 enum pciem_fast pciem_fast(struct pt_regs *regs, unsigned long address, u64 phys,
-			   struct pciem_move **move);
+			   struct pciem_move **move, struct pciem_asked *asked);
 u64 pciem_move_data(const struct pciem_move *m, struct pt_regs *regs);	/* what it writes */
 /* What it leaves behind: what it read, and the next instruction. */
 void pciem_move_done(const struct pciem_move *m, struct pt_regs *regs, u64 data);
@@ -64,16 +75,39 @@ void pciem_move_done(const struct pciem_move *m, struct pt_regs *regs, u64 data)
 #define SKEW		1
 #define SKEW_TWO	_PAGE_SOFTW1
 
+/* As lookup_address(), of which the calls alone would be a fifth of a trap: a vmalloc address's entry for
+ * 4 KiB. That range is the same in every address space.
+ */
+static __always_inline pte_t *pciem_entry_of(unsigned long va)
+{
+	pgd_t *pgd = pgd_offset_pgd(READ_ONCE(current->active_mm)->pgd, va);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (!pgd_present(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, va);
+	if (!p4d_present(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, va);
+	if (!pud_present(*pud) || pud_leaf(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, va);
+	if (!pmd_present(*pmd) || pmd_leaf(*pmd))
+		return NULL;
+	return pte_offset_kernel(pmd, va);
+}
+
 /* The entry of an address that may be in a mapping of ours; false: it has none of 4 KiB. */
 static __always_inline bool pciem_entry_at(unsigned long va, pte_t *pte)
 {
-	unsigned int level;
 	pte_t *ptep;
 
 	if (va < VMALLOC_START || va >= VMALLOC_END)
 		return false;
-	ptep = lookup_address(va, &level);
-	if (!ptep || level != PG_LEVEL_4K)
+	ptep = pciem_entry_of(va);
+	if (!ptep)
 		return false;
 	*pte = pciem_ptep_get(ptep);
 	return true;

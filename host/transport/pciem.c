@@ -239,6 +239,7 @@ static void detach(struct mb_device *dev)
 	if (p->fd >= 0)
 		close(p->fd);
 	free(p);
+	dev->tail = dev->head = NULL;
 	dev->regs.state = dev->own_state;
 	dev->bus_data = NULL;
 	dev->bus = NULL;
@@ -378,6 +379,8 @@ static int attach(struct mb_device *dev, const char *path, struct mb_error *err)
 		dev->regs.state = p->state;
 	}
 	p->q->awake = 1;
+	dev->tail = &p->q->tail;
+	dev->head = &p->head;
 	return 0;
 fail:
 	detach(dev);

@@ -273,8 +273,9 @@ struct pciem_slot {
  */
 struct pciem_queue {
 	__u32 tail, irq_mode, pad0[14];
-	__u32 head, awake, pad1[14];
-	__u32 pad2[992];
+	__u32 head, pad1[15];
+	__u32 awake, pad2[15];
+	__u32 pad3[976];
 	struct pciem_request entry[PCIEM_QUEUE_ENTRIES];
 	struct pciem_slot slot[PCIEM_QUEUE_SLOTS];
 };
