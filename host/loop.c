@@ -17,6 +17,10 @@
 #define MAX_DEVICES	64
 #define SPIN_MIN	20000ull	/* ns */
 #define SPIN_MAX	400000ull
+/* Looks before PAUSE: that leaves the core to its other thread, and in a virtual machine costs the next
+ * answer a hundred looks.
+ */
+#define QUICK		1024
 #define EXTRA_EVERY	2000000ull	/* ns between looks at the extra descriptor while busy */
 
 struct loop {
@@ -120,11 +124,12 @@ static inline bool any_queued(const struct loop *l)
 static int spin(struct loop *l, volatile int *stop, struct mb_error *err)
 {
 	uint64_t until = mb_monotonic() + l->spin, now;
-	int i, n;
+	unsigned int i, looks = 0;
+	int n;
 
 	do {
 		for (i = 0; i < 256 && !any_queued(l); i++)
-			if (i % 64 == 63)	/* leaves an emulator's fast path; hypervisors may trap it */
+			if (++looks > QUICK && i % 8 == 7)
 				__builtin_ia32_pause();
 		n = serve_all(l, err);
 		if (n)

@@ -28,8 +28,8 @@ static bool handled(struct pciem_queue_state *q, u32 target)
 	return (s32)(pciem_queue_head(q) - target) >= 0;
 }
 
-/* Under the lock. *@asleep: the host is, or is about to; it asks pciem_queue_poll() first, which takes the
- * lock: either that sees the new tail, or the host's `awake = 0` is seen here.
+/* Under the lock. *@asleep: the host is, or is about to be; it asks pciem_queue_poll() first, which
+ * takes the lock: either that sees the new tail, or the host's `awake = 0` is seen here.
  */
 static __always_inline bool put_locked(struct pciem_queue_state *q, const struct pciem_request *req,
 				       bool *asleep)
@@ -260,6 +260,7 @@ u64 pciem_queue_answer(struct pciem_session *s, const struct pciem_request *req,
 /* ---- the same with interrupts off, for as long as an answer takes that comes at once ---- */
 
 #define LOOKS	2048	/* some microseconds */
+#define QUICK	512	/* of them without PAUSE, which in a virtual machine costs a hundred looks */
 
 bool pciem_queue_ask(struct pciem_session *s, struct pciem_request *req)
 {
@@ -289,7 +290,7 @@ bool pciem_queue_answered_soon(struct pciem_session *s, const struct pciem_reque
 			pciem_queue_forget(s, req);
 			return true;
 		}
-		if (i % 64 == 0)	/* leaves an emulator's fast path, and may leave the guest */
+		if (i > QUICK && i % 16 == 0)
 			cpu_relax();
 	}
 	return false;

@@ -277,10 +277,13 @@ static void fault_again(void)
 
 static bool notrace is_present_by_now(unsigned long error_code, unsigned long va)
 {
-	pte_t pte;
+	unsigned int level;
+	pte_t *ptep;
 
-	return !(error_code & X86_PF_PROT) && pciem_entry_at(va, &pte) &&
-	       pte_flags(pte) & _PAGE_PRESENT;
+	if (error_code & X86_PF_PROT || va < VMALLOC_START || va >= VMALLOC_END)
+		return false;
+	ptep = lookup_address(va, &level);
+	return ptep && level == PG_LEVEL_4K && pte_flags(pciem_ptep_get(ptep)) & _PAGE_PRESENT;
 }
 
 static void notrace fault_hook(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,

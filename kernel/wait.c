@@ -44,13 +44,11 @@ bool pciem_wait_spins(struct pciem_wait *w)
 		look_at_clock(w);
 		return false;
 	}
-	if (++w->looks % 32)
-		return true;
-	look_at_clock(w);
-	if (w->waited > (u64)READ_ONCE(spin_us) * NSEC_PER_USEC)
-		return false;
-	cpu_relax();	/* seldom: it may leave the guest, and does leave an emulator's fast path */
-	return true;
+	if (++w->looks % 32 == 0) {
+		look_at_clock(w);
+		cpu_relax();	/* seldom: it may leave the guest, and does leave an emulator's fast path */
+	}
+	return w->waited <= (u64)READ_ONCE(spin_us) * NSEC_PER_USEC;
 }
 
 bool pciem_wait_more(struct pciem_wait *w)
