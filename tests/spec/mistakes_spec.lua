@@ -174,6 +174,27 @@ local cases = {
   { "a register taken for a truth",
     row "st = { 0, { busy = ro(0) } },\na = { 4, rw, write = function(dev)\nwhile dev.st.busy do end end },", 5, nil,
     "dev.st.busy is a number" },
+  { "a method of the model", row "a = { 0, rw, write = function(dev, v) dev:a(5) end },", 3, nil,
+    "dev:a: registers have no methods; right would be dev.register, or dev.register = value" },
+  { "a register called", row "a = { 0, rw, write = function(dev, v) dev.a() end },", 3, nil,
+    "dev.a(…): a register is no function; right would be dev.a, or dev.a = value" },
+  { "a register that is no array, indexed", row "a = { 0, rw, write = function(dev, v) dev.a[1] = 5 end },", 3, nil,
+    "dev.a[…]: a is no array" },
+  { "an index beyond the array", row "a = { 0, rw, array = 4, write = function(dev, v) dev.a[4] = 5 end },", 3, nil,
+    "dev.a[4]: the array has 4 elements, 0 to 3" },
+  { "an array set as a whole", row "a = { 0, rw, array = 4, write = function(dev, v) dev.a = 5 end },", 3, nil,
+    "dev.a is an array; right would be dev.a[0] = …" },
+  { "self", row "a = { 0, rw, write = function(dev, v) self.a = 5 end },", 3, nil,
+    "unknown word 'self'; right would be dev, the hook's first argument" },
+  { "a handler without its dot", "function onreset(dev) end\n" .. row "a = { 0, rw },", 2, nil,
+    "'onreset': right would be function on.reset(dev) … end" },
+  { "a loop in a table", row "for i = 0, 3 do a = { 0, rw } end", 3, nil, "a table takes no loop" },
+  { "options of a BAR without braces", "bar(0, 4*KiB, sizes = {4}) { a = { 0, rw } }", 2, nil,
+    "options stand in braces: bar(0, 4*KiB, { sizes = {4} })" },
+  { "a time glued to its unit", row "a = { 0, rw, write = function(dev, v) after(10us, 'x') end },", 3, nil,
+    "times are written 10*us" },
+  { "else if", row "a = { 0, rw, write = function(dev, v)\nif v == 1 then\nelse if v == 2 then\nend end },", 5, nil,
+    "right would be elseif" },
   -- places
   { "overlapping registers", row "a = { 0x10, rw },\nb = { 0x12, rw },", 4, "b",
     "b (0x12 to 0x15) overlaps a (0x10 to 0x13, line 3); the first free offset after it is 0x14" },
@@ -487,6 +508,16 @@ end },
     for i, m in ipairs(list) do lines[i] = m.line .. m.message:sub(1, 26) end
     assert.same({ "3not Lua: lshift(value, bit", "5not Lua: not equal is ~=", "8not Lua: sizes are written" }, lines,
       mb.mistakes_text(list))
+  end)
+
+  it("of hooks and of rows come together, and a row's own mistake is not told again", function()
+    local list = support.mistakes(row [[
+a = { 0, rw, witdh = 8 },
+b = { rw },
+c = { 8, rw, write = function(dev, v) dev.aa = 1; dev.b = 2 end },]])
+    local lines = {}
+    for i, m in ipairs(list) do lines[i] = m.line .. " " .. m.message:sub(1, 12) end
+    assert.same({ "3 no option 'w", "4 no offset; r", "5 dev.aa: t ha" }, lines, mb.mistakes_text(list))
   end)
 
   it("of other names than the model's are not looked for", function()

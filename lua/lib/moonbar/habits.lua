@@ -14,11 +14,12 @@ local never = {
   { "^%s*#%s*define", "a constant is local NAME = 0x100" },
   { "%f[%w_]id%s*=%s*%x+:%x+", "an id stands in quotes: id = \"1234:11e8\"" },
   { "%f[%w]%d+[KMG]i?[bB]?%f[^%w]", "sizes are written 4*KiB, 1*MiB, 2*GiB" },
-  { "%f[%w]%d+%s+[num]?s%f[^%w_]", "times are written 10*us, 1*ms, 2*s" },
+  { "%f[%w]%d+%s*[num]?s%f[^%w_]", "times are written 10*us, 1*ms, 2*s" },
   { "%f[%w]%d+%s+[KMGT]i?B?%f[^%w_]", "sizes are written 4*KiB, 1*MiB, 2*GiB" },
   { "%(%s*%d+%s*:%s*%d+%s*%)", "bits are written rw(15, 8)" },
   { "%(%s*%d+%s*%.%.%s*%d+%s*%)", "bits are written rw(15, 8)" },
   { "[{,]%s*%d+%s*=%s*[^=%s]", "a number in the place of a name wants brackets: { [0] = \"off\", [8] = \"on\" }" },
+  { "^%s*bar%s*%([^{}]-,%s*[%a_][%w_]*%s*=%s*[^=%s]", "options stand in braces: bar(0, 4*KiB, { sizes = {4} })" },
   { "%w%(%s*[%w_]+%s*,%s*[^(){}]-%f[%w_][%a_][%w_]*%s*=%s*[^=%s]",
     "what has a name stands in a table: rw(5, { reset = 1 })" },
   { "!=", "not equal is ~=" },
@@ -92,15 +93,29 @@ end
 
 local function missing_end(text, line, what)
   if what:match("near '}'") or what:match("near '<eof>'") and what:match("'end' expected") then
-    local upto = 0
+    local upto, else_if = 0, nil
     for n = 1, line do
+      if line_of(text, n):match("%f[%a]else%s+if%f[%A]") then else_if = n end
       local code = line_of(text, n)
       for word in code:gmatch("%a[%w_]*") do
         if word == "function" or word == "if" or word == "do" then upto = upto + 1 end
         if word == "end" then upto = upto - 1 end
       end
     end
+    if upto > 0 and else_if then
+      return else_if, "an 'end' is missing: else if wants one of its own; right would be elseif"
+    end
     if upto > 0 then return line, "an 'end' is missing: each function, if, for and while wants one" end
+  end
+end
+
+-- A statement stands where a value should.
+local function misplaced(line, what)
+  local word = what:match("near '(%l+)'$")
+  if word == "for" or word == "while" then
+    return line, "a table takes no loop: registers alike are array = {8, stride = 4}; or fill a local table before"
+  elseif word == "if" or word == "local" or word == "return" then
+    return line, ("'%s' begins a statement, which cannot stand here"):format(word)
   end
 end
 
@@ -119,6 +134,7 @@ function M.hints(text, line, what)
   local at = line
   if not right then at, right = missing_comma(text, code, line, what) end
   if not right then at, right = missing_end(code, line, what) end
+  if not right then at, right = misplaced(line, what) end
   if right then table.insert(found, 1, { at, right }) end
   return found
 end

@@ -49,6 +49,8 @@ local function describe(v)
   return "a " .. type(v)
 end
 
+local function is_width(v) return v == 8 or v == 16 or v == 32 or v == 64 end
+
 -- The positional part of a row, told apart by type.
 local function take_positional(reg, v, seen, add)
   local kind = access.kind(v)
@@ -62,7 +64,7 @@ local function take_positional(reg, v, seen, add)
   elseif numbers.is_integer(v) then
     if not seen.offset then
       seen.offset, reg.offset = true, v
-    elseif once("reset value", (v == 8 or v == 16 or v == 32 or v == 64) and ("is width = %d meant?"):format(tonumber(v))
+    elseif once("reset value", is_width(v) and ("is width = %d meant?"):format(tonumber(v))
       or "a row is { offset, access, reset, \"doc\", {fields}, options }") then
       reg.reset_given = v
     end
@@ -175,7 +177,7 @@ end
 
 local takers = {
   width = function(reg, v, add)
-    if v ~= 8 and v ~= 16 and v ~= 32 and v ~= 64 then
+    if not is_width(v) then
       local enough = type(v) == "number" and v > 0 and v < 64 and (v < 8 and 8 or v < 16 and 16 or v < 32 and 32 or 64)
       add("width = %s; a register has 8, 16, 32 or 64 bits%s", type(v) == "number" and tostring(v) or describe(v),
         enough and ("; right would be width = %d, with a field(%s, 0)"):format(enough, tostring(v - 1)) or "")

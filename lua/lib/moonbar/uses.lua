@@ -13,14 +13,20 @@ local M = {}
 
 -- ---- unknown words ------------------------------------------------------------------------------------------------
 
+-- What other languages and programs call it.
 local elsewhere = {
   null = "nil", NULL = "nil", None = "nil", True = "true", TRUE = "true", False = "false", FALSE = "false",
-  printf = "log(\"%d\", n)", hex = "tohex", sleep = "after(1*ms, \"event\")", delay = "after(1*ms, \"event\")",
+  self = "dev, the hook's first argument", printf = "log(\"%d\", n)", hex = "tohex",
+  sleep = "after(1*ms, \"event\")", delay = "after(1*ms, \"event\")",
 }
 
+-- Is @name a key of a table that stands in the file?
 local function is_key(tokens, name)
   for i, t in ipairs(tokens) do
-    if t.kind == "name" and t.text == name and tokens[i + 1] and tokens[i + 1].text == "=" then return true end
+    if t.kind == "name" and t.text == name and tokens[i + 1] and tokens[i + 1].text == "=" then
+      local before = tokens[i - 1] and tokens[i - 1].text
+      if before == "{" or before == "," or before == ";" then return true end
+    end
   end
 end
 
@@ -108,6 +114,23 @@ local function is_known_mistake(def, name)
   end
 end
 
+-- What follows dev.name, of a register: an index, a call.
+local function check_use(tokens, i, reg, name, add)
+  local after, index = tokens[i + 3] and tokens[i + 3].text, tokens[i + 4]
+  local path = tokens[i].text .. "." .. name
+  if after == "[" and not reg.is_array and (not reg.fields or index and index.kind == "number") then
+    add("%s[…]: %s is no array", path, name)
+  elseif after == "[" and index and index.kind == "number" and tokens[i + 5].text == "]"
+    and tonumber(index.text) and tonumber(index.text) >= reg.count then
+    add("%s[%s]: the array has %d element%s, 0 to %d", path, index.text, reg.count, reg.count == 1 and "" or "s",
+      reg.count - 1)
+  elseif (after == "=" or after == "(") and reg.is_array then
+    add("%s is an array; right would be %s[0] = …", path, path)
+  elseif after == "(" and not reg.fields then
+    add("%s(…): a register is no function; right would be %s, or %s = value", path, path, path)
+  end
+end
+
 -- dev.name, dev.name.field, dev.group.name
 local function check_register(def, tokens, i, add)
   local name = tokens[i + 2] and tokens[i + 2].kind == "name" and tokens[i + 2].text
@@ -117,6 +140,7 @@ local function check_register(def, tokens, i, add)
   if not reg and not group then
     return add("%s.%s: %s has no register '%s'%s", tokens[i].text, name, def.name, name, member_hint(def, name))
   end
+  if reg then check_use(tokens, i, reg, name, add) end
   local more = tokens[i + 3] and tokens[i + 3].text == "." and tokens[i + 4]
   if not more or more.kind ~= "name" or tokens[i + 5] and tokens[i + 5].text == "." then return end
   if group and not group.is_array then
@@ -258,14 +282,18 @@ local function check_source(def, source)
     local before = tokens[i - 1] and tokens[i - 1].text
     if t.kind == "name" and before ~= "." and before ~= ":" and before ~= "function" and not early[t.line] then
       local function add(fmt, ...) def.mistakes:add({ file = source.file, line = t.line }, nil, fmt, ...) end
+      local is_model = t.text == "dev" and not dev_is_own or is_called(functions, tokens, i, "model")
+      local after = tokens[i + 1] and tokens[i + 1].text
       if t.text == "raise" then
         check_raise(def, tokens, i, add)
       elseif t.text == "after" or t.text == "cancel" then
         check_event(def, tokens, i, add)
-      elseif tokens[i + 1] and tokens[i + 1].text == "."
-        and (t.text == "dev" and not dev_is_own or is_called(functions, tokens, i, "model")) then
+      elseif is_model and after == "." then
         check_register(def, tokens, i, add)
         check_truth(def, tokens, i, true, add)
+      elseif is_model and after == ":" and tokens[i + 2] then
+        add("%s:%s: registers have no methods; right would be %s.register, or %s.register = value", t.text,
+          tokens[i + 2].text, t.text, t.text)
       elseif is_called(functions, tokens, i, "value") then
         check_truth(def, tokens, i, false, add)
       end
