@@ -14,7 +14,7 @@ if [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi kernel/core -name '*.[ch]
 		kernel/core/regs.c || exit
 fi
 [ "${1-}" != build ] || exit 0
-[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/irqtest.ko" || exit
 complete=''
 while IFS= read -r line; do

@@ -15,7 +15,7 @@ if out_of_date; then
 	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $host "${sources[@]}" || exit
 fi
 [ "${1-}" != build ] || exit 0
-[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 before=$(cat /sys/module/pciem/refcnt)
 insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/dmatest.ko" || exit
 if [ "${1-}" = bench ]; then

@@ -9,7 +9,7 @@
 . tests/vm/lib.sh
 
 built=$PWD/build/kselftest/$MB_KERNEL device=/dev/pci-endpoint-test.0
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 
 # The kselftest prints TAP; its results become ours. On any device it skips the subranges of BAR 0, in which are
 # the registers that the driver needs itself; other skips are failures.

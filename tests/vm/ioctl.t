@@ -11,7 +11,7 @@ if [ ! -e $prog ] || [ -n "$(find tests/vm kernel/uapi kernel/core -name '*.[ch]
 	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $prog tests/vm/ioctl.c || exit
 fi
 [ "${1-}" != build ] || exit 0
-[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 before=$(cat /sys/module/pciem/refcnt)
 complete=''
 while IFS= read -r line; do

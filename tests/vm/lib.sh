@@ -38,7 +38,14 @@ like() {
 	if [[ $2 =~ $3 ]]; then pass "$1"; else fail "$1" "got:    $2" "wanted a match of: $3"; fi
 }
 
-# skip_all REASON: ends the script without a test.
+# need COMMAND…: what the tests behind it cannot do without; ends the script, which counts as failed.
+need() {
+	"$@" >/dev/null 2>&1 && return
+	echo "Bail out! it needs: $*"
+	exit 1
+}
+
+# skip_all REASON: ends the script without a test, for what this kernel was not built with.
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0

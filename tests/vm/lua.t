@@ -7,7 +7,7 @@
 # timeout: 180
 . tests/vm/lib.sh
 
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 
 # access ID OFFSET [DATA]: one 32-bit access as a driver; the value read (after a write: read back)
 access() {

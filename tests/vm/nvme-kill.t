@@ -9,8 +9,8 @@
 . tests/vm/lib.sh
 
 rounds=20
-modprobe nvme || skip_all 'there is no nvme driver'
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need modprobe nvme
+need test -c /dev/pciem
 
 gone() { ! ls /dev/nvme[0-9]* >/dev/null 2>&1 && [ -z "$(pci_of 1234:4e56)" ]; }
 reads() { awk '{print $1 + $5}' /sys/block/nvme0n1/stat 2>/dev/null || echo 0; }

@@ -11,8 +11,8 @@
 
 disk=/run/nvme.img mount=/mnt log=/run/nvme.out
 mkdir -p "$mount"
-modprobe nvme || skip_all 'there is no nvme driver'
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need modprobe nvme
+need test -c /dev/pciem
 
 # start DESCRIPTION OPTION=VALUE…: starts the device, waits for its first namespace. stop DESCRIPTION: ends it. Both
 # are tests of their own, in this shell: ok would run them in another, which forgets the device.

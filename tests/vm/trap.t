@@ -15,7 +15,7 @@ if [ ! -e $host ] || [ -n "$(find tests/vm kernel/uapi kernel/core -name '*.[ch]
 		kernel/core/regs.c || exit
 fi
 [ "${1-}" != build ] || exit 0
-[ -e /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 before=$(cat /sys/module/pciem/refcnt)
 insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/traptest.ko" || exit
 if [ "${1-}" = bench ]; then

@@ -3,7 +3,8 @@
 -- to the device on the simulated bus, and what comes back is held against a second reading of the same words,
 -- written for this purpose. Hooks are run with values of all kinds and may not raise.
 --
--- A row opts out with exclude = "reason"; volatile = true says that two reads may differ.
+-- A row opts out with exclude = "reason", which is shown. volatile = true says that two reads may differ: then only
+-- what holds all the same is looked at. A hook may do what it likes with bits that exist and change.
 --
 -- Try it:  ./moonbar test lua/devices/edu.lua
 local bit = require "bit"
@@ -179,7 +180,7 @@ function Run:resets()
           wanted = bor(band(wanted, bnot(keeps)), keeps)
         end
         self.after_reset[#self.after_reset + 1] = { reg = reg, i = i, what = kind[2] or "when started",
-          got = self:stored(reg, i), wanted = wanted }
+          kind = kind[1], got = self:stored(reg, i), wanted = wanted }
       end
     end
   end
@@ -191,6 +192,18 @@ function Run:reset_value(reg)
     if r.reg == reg and r.got ~= r.wanted then
       return ("%s is %s %s; its row says %s%s"):format(map.element_name(reg, r.i), hex(r.got, reg.width), r.what,
         hex(r.wanted, reg.width), set_elsewhere)
+    end
+  end
+end
+
+-- What on.start and on.reset make of it is the same.
+function Run:starts_alike(reg)
+  local started = {}
+  for _, r in ipairs(self.after_reset) do
+    if r.reg == reg and r.kind == "started" then started[r.i] = r.got end
+    if r.reg == reg and r.kind == "cold" and r.got ~= started[r.i] then
+      return ("%s is %s when started and %s after a cold reset; if that is right, the row says exclude = \"why\"")
+        :format(map.element_name(reg, r.i), hex(started[r.i], reg.width), hex(r.got, reg.width))
     end
   end
 end
@@ -224,6 +237,31 @@ function Run:reads(reg)
       end
     end
   end
+end
+
+-- What a read hook answers is the same for all sizes, and the second time. What it raises is told by hooks().
+function Run:answers(reg)
+  local sizes = sizes_of(reg)
+  local most = sizes[#sizes] or error("it takes no access that fits into it", 0)
+  for _, i in ipairs(some_elements(reg)) do
+    local held = self:stored(reg, i)
+    for from = 0, reg.size - most, most do
+      local whole = self:read(reg, place(reg, i) + from, most)
+      for _, size in ipairs(sizes) do
+        for at = 0, most - size, size do
+          self:poke(reg, i, held)           -- rc and rs
+          local got = self:read(reg, place(reg, i) + from + at, size)
+          local wanted = band(rshift(whole, 8 * at), numbers.width_mask(8 * size))
+          if got ~= wanted then
+            error(("%s read again by %d bytes at +%d is %s, before it was %s; if two reads may differ, the row says "
+              .. "volatile = true"):format(map.element_name(reg, i), size, from + at, hex(got, 8 * size),
+              hex(wanted, 8 * size)), 0)
+          end
+        end
+      end
+    end
+  end
+  self.raised = nil
 end
 
 -- An access of a size that the register does not take reads ones and writes nothing.
@@ -306,6 +344,28 @@ local function hook_values(reg)
   return list
 end
 
+-- Bits that no write changes, whatever its hook returns: reserved and constant ones.
+local function fixed_bits(reg)
+  return band(bor(bnot(reg.exists), reg.constant or 0ULL), numbers.width_mask(reg.width))
+end
+
+function Run:keeps(reg)
+  local sizes, fixed = sizes_of(reg), fixed_bits(reg)
+  local most = sizes[#sizes] or error("it takes no access that fits into it", 0)
+  for _, i in ipairs(some_elements(reg)) do
+    guarded(methods.reset, self.driver, "cold")
+    local before = band(self:stored(reg, i), fixed)
+    for _, v in ipairs(hook_values(reg)) do
+      for at = 0, reg.size - most, most do
+        self:write(reg, place(reg, i) + at, most, rshift(v, 8 * at))
+        expect(reg, i, ("after a write of %s, in its reserved and constant bits,"):format(hex(v, reg.width)),
+          band(self:stored(reg, i), fixed), before)
+      end
+    end
+  end
+  guarded(methods.reset, self.driver, "cold")
+end
+
 function Run:hooks(reg)
   local sizes = sizes_of(reg)
   local size = sizes[#sizes]
@@ -354,19 +414,23 @@ end
 function Run:register(reg)
   local name = reg.name
   if reg.exclude then return self:skip(name, reg.exclude) end
-  if reg.volatile then
-    self:skip(name .. ": reset value and reads", "volatile")
+  if is_stored(reg) and reg.volatile then
+    self:test(name .. ": after a cold reset as when started", function() return self:starts_alike(reg) end)
   elseif is_stored(reg) then
     self:test(name .. ": reset value", function() return self:reset_value(reg) end)
   end
   self:test(name .. ": peek changes nothing", function() return self:peeks(reg) end)
-  if reg.read then self:skip(name .. ": reads", "its read hook decides")
-  elseif not reg.volatile then self:test(name .. ": reads, by every size", function() return self:reads(reg) end) end
+  if not reg.read then
+    self:test(name .. ": reads, by every size", function() return self:reads(reg) end)
+  elseif not reg.volatile then
+    self:test(name .. ": its read hook answers every size alike", function() return self:answers(reg) end)
+  end
   if reg.sizes and not reg.bar.is_config then
     self:test(name .. ": other sizes are refused", function() return self:other_sizes(reg) end)
   end
-  if reg.write then self:skip(name .. ": bits", "its write hook decides")
-  elseif not reg.doorbell then
+  if reg.write and fixed_bits(reg) ~= 0 then
+    self:test(name .. ": its write hook leaves reserved and constant bits", function() return self:keeps(reg) end)
+  elseif not reg.write and not reg.doorbell then
     self:test(("%s: bits, as %s says"):format(name, reg.fields and not reg.alias and "each field" or reg.access),
       function() return self:bash(reg) end)
   end
