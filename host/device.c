@@ -254,6 +254,7 @@ void mb_poke(struct mb_device *dev, uint32_t row, uint64_t mask, uint64_t value,
 			row = dev->config.rows[row].target;
 			mb_regs_poke(&dev->config.state[row],
 				     mask & mb_size_mask(dev->config.rows[row].size), value);
+			mb_dispatch_config_changed(dev);
 		}
 		return;
 	}

@@ -92,12 +92,19 @@ static void guest_error(void *ctx, enum mb_guest_error what, u32 row, u32 bar, u
 	mb_dispatch_guest_error(ctx, what, row, bar, offset, size, value);
 }
 
+void mb_dispatch_config_changed(struct mb_device *dev)
+{
+	if (dev->bus && dev->bus->config_changed && !dev->removed)
+		dev->bus->config_changed(dev);
+}
+
 void mb_dispatch_reset(struct mb_device *dev, uint32_t kind)
 {
 	uint32_t i;
 
 	mb_regs_reset(&dev->regs, !kind);
 	mb_regs_reset(&dev->config, !kind);
+	mb_dispatch_config_changed(dev);
 	for (i = 0; i < dev->desc.nrows; i++)
 		if (dev->rows[i].vector != MB_NONE && !(dev->rows[i].flags & MB_REG_ENABLE))
 			mb_irq(dev, dev->rows[i].vector, MB_IRQ_EVAL);
@@ -172,6 +179,7 @@ void mb_dispatch_config_write(struct mb_device *dev, uint32_t offset, uint32_t s
 	for (; (n = piece(dev, i, offset, size, &from)); i++)
 		mb_regs_write(&dev->config, 0, from, n,
 			      value >> 8 * (from - offset) & mb_size_mask(n));
+	mb_dispatch_config_changed(dev);
 	dev->call.offset = offset;
 	dev->call.size = size;
 	dev->call.value = value & mb_size_mask(size);

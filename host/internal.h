@@ -66,6 +66,8 @@ int mb_dispatch(struct mb_device *dev, enum mb_event event, uint32_t row);
 void mb_dispatch_guest_error(struct mb_device *dev, enum mb_guest_error what, uint32_t row,
 			     uint32_t bar, uint64_t offset, unsigned int size, uint64_t value);
 void mb_dispatch_reset(struct mb_device *dev, uint32_t kind);
+/* Registers in configuration space have changed: the bus may want to know. */
+void mb_dispatch_config_changed(struct mb_device *dev);
 /* A driver's access to configuration space, as far as rows cover it: on the value that the image
  * answers, and, for a write, with the event after it.
  */

@@ -64,21 +64,17 @@ static int add_caps(struct mb_config *c, const struct mb_desc *d, int8_t *owner,
 	return 0;
 }
 
-/*
- * What masks alone say of a configuration register, for a bus that answers from the image: the
- * rest (locks, aliases, `once`, written ones that set …) is the register file's.
+/* Of a configuration register the image has the value only: what a write does to it the register
+ * file says, on every bus.
  */
-static void put_row(struct mb_config *c, const struct mb_reg *r, bool alone)
+static void put_row(struct mb_config *c, const struct mb_reg *r, uint64_t reset)
 {
-	uint64_t val = r->reset & r->rd, wmask = r->wr & r->rd & ~r->once, w1c = r->w1c;
+	uint64_t val = reset & r->rd;
 	uint32_t i;
 
-	if (!alone)
-		wmask = w1c = 0;
 	for (i = 0; i < r->size; i++) {
 		c->val[r->offset + i] = val >> 8 * i;
-		c->wmask[r->offset + i] = wmask >> 8 * i;
-		c->w1c[r->offset + i] = w1c >> 8 * i;
+		c->wmask[r->offset + i] = c->w1c[r->offset + i] = 0;
 	}
 }
 
@@ -109,7 +105,7 @@ static int put_rows(struct mb_config *c, const struct mb_desc *d, const int8_t *
 					       d->name, r->offset, owner[at] < 0 ? "header" :
 					       cap_name(d->cap[owner[at]].id));
 		}
-		put_row(c, r, r->lock == MB_NONE && r->target == i);
+		put_row(c, r, d->config[r->target].reset);
 	}
 	return 0;
 }

@@ -105,6 +105,33 @@ static void tell_command(struct pciem_session *s, u16 command)
 		pciem_warn(s, "queue full: the host is not told of COMMAND %#06x\n", command);
 }
 
+static void tell_power(struct pciem_session *s, u8 state)
+{
+	struct pciem_request req = { .type = PCIEM_REQ_POWER, .data = state };
+
+	if (!pciem_queue_tell(s, &req))
+		pciem_warn(s, "queue full: the host is not told of power state D%u\n", state);
+}
+
+/* Does the host have a say in any of these bytes? */
+static bool watched(struct pciem_session *s, u32 offset, unsigned int size)
+{
+	u32 end = min_t(u32, offset + size, MB_CONFIG_SIZE);
+
+	return s->native && find_next_bit(s->watched, end, offset) < end;
+}
+
+int pciem_bus_config_poke(struct pciem_session *s, const struct pciem_config_poke *p)
+{
+	unsigned long flags;
+	int ret;
+
+	raw_spin_lock_irqsave(&s->config_lock, flags);
+	ret = mb_config_poke(&s->config, p->offset, p->size, p->mask, p->value);
+	raw_spin_unlock_irqrestore(&s->config_lock, flags);
+	return ret ? -EINVAL : 0;
+}
+
 static bool answers(struct pci_bus *bus, unsigned int devfn)
 {
 	return devfn == 0 && pci_is_root_bus(bus);
@@ -121,6 +148,8 @@ static int config_read(struct pci_bus *bus, unsigned int devfn, int offset, int 
 		return PCIBIOS_DEVICE_NOT_FOUND;
 	if (READ_ONCE(s->dead) || !READ_ONCE(s->bus))
 		return PCIBIOS_SUCCESSFUL;
+	if (watched(s, offset, size) && !pciem_queue_config_read(s, offset, size))
+		return PCIBIOS_SUCCESSFUL;
 	if (mb_config_live(&s->config, offset, size))
 		pciem_irq_live(s);
 	raw_spin_lock_irqsave(&s->config_lock, flags);
@@ -135,6 +164,7 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int offset, int
 	unsigned long flags;
 	u32 changed;
 	u16 command;
+	u8 power;
 
 	if (!answers(bus, devfn))
 		return PCIBIOS_DEVICE_NOT_FOUND;
@@ -145,6 +175,7 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int offset, int
 	}
 	changed = mb_config_write(&s->config, offset, size, val);
 	command = mb_config_get(&s->config, MB_PCI_COMMAND, 2);
+	power = mb_config_power(&s->config);
 	if (changed & MB_CFG_BAR)
 		follow_bars(s);
 	raw_spin_unlock_irqrestore(&s->config_lock, flags);
@@ -153,6 +184,10 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int offset, int
 		pciem_irq_recheck(s);
 	if (changed & MB_CFG_COMMAND && s->native)
 		tell_command(s, command);
+	if (changed & MB_CFG_PM && s->native)
+		tell_power(s, power);
+	if (watched(s, offset, size))
+		pciem_queue_config_write(s, offset, size, val);
 	return PCIBIOS_SUCCESSFUL;
 }
 

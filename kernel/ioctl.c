@@ -47,6 +47,8 @@ union args {
 	__u32 slot;
 	__u64 timeout;
 	struct pciem_stats stats;
+	struct pciem_config_watch watch;
+	struct pciem_config_poke poke;
 	struct old_cap old_cap;
 	struct old_config old_config;
 };
@@ -141,6 +143,8 @@ static long locked_call(struct pciem_session *s, unsigned int cmd, union args *a
 		return pciem_setup_space(s, &a->space);
 	case PCIEM_SET_REGS:
 		return pciem_setup_regs(s, &a->regs);
+	case PCIEM_CONFIG_WATCH:
+		return pciem_setup_watch(s, &a->watch);
 	case PCIEM_REGISTER:
 		return pciem_session_register(s);
 	}
@@ -206,6 +210,8 @@ static long running_call(struct pciem_session *s, unsigned int cmd, union args *
 		return bar_info(s, &a->info);
 	case PCIEM_SET_IRQFD:
 		return set_irqfd(s, &a->irqfd);
+	case PCIEM_CONFIG_POKE:
+		return pciem_bus_config_poke(s, &a->poke);
 	}
 	return -ENOTTY;
 }
@@ -221,10 +227,10 @@ static enum kind kind_of(unsigned int cmd)
 	case PCIEM_ADD_CAPABILITY: case OLD_ADD_CAPABILITY: case PCIEM_SET_CONFIG:
 	case OLD_SET_CONFIG: case PCIEM_REGISTER: case PCIEM_TRACE_BAR: case OLD_TRACE_BAR:
 	case PCIEM_START: case PCIEM_SET_EVENTFD: case PCIEM_SET_SPACE: case PCIEM_SET_REGS:
-	case PCIEM_STOP: case PCIEM_SET_TIMEOUT:
+	case PCIEM_STOP: case PCIEM_SET_TIMEOUT: case PCIEM_CONFIG_WATCH:
 		return LOCKED;
 	case PCIEM_INJECT_IRQ: case PCIEM_DMA: case PCIEM_GET_BAR_INFO: case PCIEM_SET_IRQFD:
-	case PCIEM_DMA_INDIRECT: case PCIEM_IRQ: case PCIEM_DMA_LIST:
+	case PCIEM_DMA_INDIRECT: case PCIEM_IRQ: case PCIEM_DMA_LIST: case PCIEM_CONFIG_POKE:
 		return RUNNING;
 	case PCIEM_WAKE: case PCIEM_FEATURES: case PCIEM_GET_STATS:
 		return ANY;
@@ -242,7 +248,7 @@ static long any_call(struct pciem_session *s, unsigned int cmd, union args *a)
 	case PCIEM_FEATURES:
 		a->features.version = 1;
 		a->features.flags = PCIEM_FEATURE_REGS | PCIEM_FEATURE_SPACE |
-				    PCIEM_FEATURE_DMA_LIST |
+				    PCIEM_FEATURE_DMA_LIST | PCIEM_FEATURE_CONFIG |
 				    (pciem_dma_strict(s) ? PCIEM_FEATURE_STRICT : 0);
 		return 0;
 	case PCIEM_GET_STATS:

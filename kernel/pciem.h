@@ -78,6 +78,7 @@ struct pciem_session {
 	struct pciem_bar bar[MB_NR_BARS];
 	struct mb_config config;	/* core/config.h; bus.c locks it */
 	raw_spinlock_t config_lock;	/* leaf */
+	DECLARE_BITMAP(watched, MB_CONFIG_SIZE);	/* the host hears of writes there */
 	struct mb_regs regs;		/* native: rows are the kernel's copy, state is shared */
 	u64 timeout_ns;
 
@@ -139,6 +140,7 @@ int pciem_setup_cap(struct pciem_session *s, const struct pciem_cap_config *c);
 int pciem_setup_ids(struct pciem_session *s, const struct pciem_config_space *c);
 int pciem_setup_space(struct pciem_session *s, const struct pciem_space *c);
 int pciem_setup_regs(struct pciem_session *s, struct pciem_regs *c);
+int pciem_setup_watch(struct pciem_session *s, const struct pciem_config_watch *c);
 int pciem_setup_finish(struct pciem_session *s);	/* at REGISTER: is it a device? */
 
 /* ---- ioctl.c -------------------------------------------------------------------- */
@@ -155,6 +157,8 @@ int pciem_bus_register(struct pciem_session *s);
 void pciem_bus_start(struct pciem_session *s);
 /* Unbinds drivers, removes the bus, frees everything. Safe in any phase, also twice. */
 void pciem_bus_remove(struct pciem_session *s);
+/* The model's own hand in configuration space: 0, or -EINVAL for a place that is not its. */
+int pciem_bus_config_poke(struct pciem_session *s, const struct pciem_config_poke *p);
 
 /* ---- irq.c: INTx, MSI, MSI-X ------------------------------------------------------ */
 
@@ -215,6 +219,10 @@ void pciem_queue_free(struct pciem_session *s);
  */
 u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned int size, u64 data,
 		       bool write, bool may_sleep);
+/* A driver's write of watched configuration space: until the host has answered, or can not. */
+void pciem_queue_config_write(struct pciem_session *s, u32 offset, unsigned int size, u32 data);
+/* Before a driver's read there: waits for what was posted. False: not in time, ones are read. */
+bool pciem_queue_config_read(struct pciem_session *s, u32 offset, unsigned int size);
 /* Tell the host of something that nobody waits for; any context. False: queue full, not told. */
 bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req);
 bool pciem_queue_post(struct pciem_session *s, const struct pciem_request *req);	/* irqs off */
@@ -233,6 +241,11 @@ void pciem_queue_wake_host(struct pciem_session *s);	/* whatever it said in awak
 void pciem_queue_irq_mode(struct pciem_session *s, u32 mode);
 __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_table_struct *pt);
 int pciem_queue_mmap(struct pciem_session *s, struct vm_area_struct *vma, u64 offset);
+
+/* ---- wait.c ---- */
+
+/* Could the driver that called us have called schedule()? @irqs: its interrupts are on. */
+bool pciem_may_sleep(bool irqs);
 
 /* ---- host.c: where the host runs ------------------------------------------------------------ */
 

@@ -202,15 +202,19 @@ static bool wait_for_answer(struct pciem_session *s, u32 slot, u32 gen, bool may
 static void give_up(struct pciem_session *s, const struct pciem_request *req)
 {
 	struct pciem_request told = *req;
+	char where[24];
 
 	if (READ_ONCE(s->dead))
 		return;
 	pciem_count(s, timeouts);
+	if (req->bar == PCIEM_BAR_CONFIG)
+		strscpy(where, "configuration space", sizeof(where));
+	else
+		snprintf(where, sizeof(where), "BAR %u", req->bar);
 	if (__ratelimit(&s->queue->reported))
-		pciem_warn(s, "BAR %u + 0x%llx: a %s of %u bytes was not answered in %llu us\n",
-			   req->bar, req->offset,
-			   req->type == PCIEM_REQ_READ ? "read" : "write", req->size,
-			   READ_ONCE(s->timeout_ns) / 1000);
+		pciem_warn(s, "%s + 0x%llx: a %s of %u bytes was not answered in %llu us\n",
+			   where, req->offset, req->type == PCIEM_REQ_READ ? "read" : "write",
+			   req->size, READ_ONCE(s->timeout_ns) / 1000);
 	told.type = PCIEM_REQ_TIMEOUT;
 	pciem_queue_tell(s, &told);
 }
@@ -334,6 +338,45 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 	pciem_count(s, posted);
 	post(s, &req, may_sleep);
 	return 0;
+}
+
+/* ---- configuration space ------------------------------------------------------------------------- */
+
+/* Before START the host is inside REGISTER, and does not answer. */
+static bool host_serves(struct pciem_session *s)
+{
+	return smp_load_acquire(&s->phase) >= PCIEM_STARTED;
+}
+
+/* Nothing is lost because nobody can wait: then the host hears of it all the same. */
+void pciem_queue_config_write(struct pciem_session *s, u32 offset, unsigned int size, u32 data)
+{
+	struct pciem_request req = {
+		.type = PCIEM_REQ_CONFIG_WRITE, .bar = PCIEM_BAR_CONFIG, .size = size,
+		.offset = offset, .data = data, .row = MB_NONE, .slot = MB_NONE,
+	};
+	bool may_sleep = pciem_may_sleep(!irqs_disabled());
+
+	if (host_serves(s) && !host_cannot_run(s, may_sleep)) {
+		pciem_count(s, waited);
+		ask(s, &req, may_sleep);
+	} else if (!pciem_queue_tell(s, &req)) {
+		pciem_warn(s, "queue full: the host is not told of a write of configuration space at 0x%x\n",
+			   offset);
+	}
+}
+
+bool pciem_queue_config_read(struct pciem_session *s, u32 offset, unsigned int size)
+{
+	struct pciem_request req = {
+		.type = PCIEM_REQ_READ, .bar = PCIEM_BAR_CONFIG, .size = size, .offset = offset,
+		.row = MB_NONE,
+	};
+
+	if (!host_serves(s) || wait_handled(s, pciem_may_sleep(!irqs_disabled())))
+		return true;
+	give_up(s, &req);
+	return false;
 }
 
 /* ---- what the register file asks for ------------------------------------------------------------------ */

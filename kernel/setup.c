@@ -287,6 +287,19 @@ failed:
 	return ret;
 }
 
+int pciem_setup_watch(struct pciem_session *s, const struct pciem_config_watch *a)
+{
+	DECLARE_BITMAP(map, MB_CONFIG_SIZE);
+
+	BUILD_BUG_ON(MB_CONFIG_SIZE != PCIEM_SPACE_SIZE);
+	if (!s->native)
+		return -EINVAL;
+	if (copy_from_user(map, u64_to_user_ptr(a->bitmap), sizeof(map)))
+		return -EFAULT;
+	bitmap_copy(s->watched, map, MB_CONFIG_SIZE);
+	return 0;
+}
+
 int pciem_setup_finish(struct pciem_session *s)
 {
 	u32 vendor = mb_config_get(&s->config, MB_PCI_VENDOR, 2);

@@ -175,10 +175,7 @@ u64 pciem_trap_access(struct trap *t, u64 phys, unsigned int size, u64 data, boo
 /* Sleeping in a fault is sleeping in the interrupted code: could that have called schedule()? */
 static bool may_sleep(const struct pt_regs *regs)
 {
-	return regs->flags & X86_EFLAGS_IF && IS_ENABLED(CONFIG_PREEMPT_COUNT) &&
-	       IS_ENABLED(CONFIG_PREEMPT_RCU) && !preempt_count() && !rcu_preempt_depth() &&
-	       !pagefault_disabled() && !is_idle_task(current) &&
-	       READ_ONCE(current->__state) == TASK_RUNNING;	/* no: wait_event(q, readl(r)) */
+	return pciem_may_sleep(regs->flags & X86_EFLAGS_IF);
 }
 
 /* A page of memory that was not shown yet? Interrupts are off. */

@@ -10,6 +10,8 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/nmi.h>
+#include <linux/rcupdate.h>
+#include <linux/uaccess.h>
 
 #include "queue.h"
 
@@ -18,6 +20,14 @@ module_param(spin_us, uint, 0644);
 MODULE_PARM_DESC(spin_us, "how long a driver spins for an answer before it sleeps");
 
 #define RESCUE_NS	(200 * NSEC_PER_USEC)
+
+bool pciem_may_sleep(bool irqs)
+{
+	return irqs && IS_ENABLED(CONFIG_PREEMPT_COUNT) && IS_ENABLED(CONFIG_PREEMPT_RCU) &&
+	       !preempt_count() && !rcu_preempt_depth() && !pagefault_disabled() &&
+	       !is_idle_task(current) &&
+	       READ_ONCE(current->__state) == TASK_RUNNING;	/* no: wait_event(q, readl(r)) */
+}
 
 void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool may_sleep,
 		      u64 limit_ns)

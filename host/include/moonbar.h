@@ -59,14 +59,16 @@ enum mb_event {
  * @value: READ: stored bits in, answer out. WRITE: the new stored value in
  *	(for a doorbell the written value), the value to store out
  * @old: WRITE: value before; @raw: WRITE: what the driver wrote
- * @offset: @bar: GUEST_ERROR and TIMEOUT: the access; for GUEST_ERROR @size is the
- *	enum mb_guest_error, @raw the bytes and @value what was written
+ * @offset: @bar: GUEST_ERROR and TIMEOUT: the access (MB_BAR_CONFIG: to configuration
+ *	space); for GUEST_ERROR @size is the enum mb_guest_error, @raw the bytes and @value what was written
  * @data: for a driver's read and write through Lua
  */
 struct mb_call {
 	uint64_t value, old, raw, offset, data;
 	uint32_t bar, size;
 };
+
+#define MB_BAR_CONFIG	0xff
 
 struct mb_device;
 
@@ -107,6 +109,10 @@ struct mb_desc {
 	uint32_t intx;			/* has an INTx pin */
 	uint32_t dma_bits;		/* address bits of the device's DMA, 0: 64 */
 	uint32_t ncaps, nrows, nram, nconfig;
+	/* Not 0: MB_EV_CONFIG_WRITE for all of configuration space, not only for what config
+	 * describes; a driver's write waits for it.
+	 */
+	uint32_t config_events;
 	uint64_t timeout_ns;		/* completion timeout, 0: 50 ms */
 	struct mb_bar_desc bar[6];
 	struct mb_cap cap[MB_MAX_CAPS];

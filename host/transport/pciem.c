@@ -17,6 +17,7 @@
 
 #include "../space.h"
 #include "../../kernel/uapi/pciem.h"
+#include "image.h"
 #include "sysfs.h"
 #include "transport.h"
 
@@ -33,6 +34,7 @@ struct pciem {
 	struct mb_reg_state *state;
 	uint64_t state_len;
 	struct pciem_ram *ram;		/* one a ram piece */
+	struct mb_image image;		/* of registers in configuration space */
 	uint32_t head;
 	bool gone;
 };
@@ -59,6 +61,29 @@ static void answer(struct pciem *p, const struct pciem_request *r, uint64_t data
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&slot->sleeping, __ATOMIC_RELAXED))
 		ioctl(p->fd, PCIEM_WAKE, &n);
+}
+
+static uint32_t row_at(const struct mb_regs *rf, uint32_t bar, uint64_t offset)
+{
+	uint32_t i = mb_regs_find(rf, bar, offset);
+
+	return i < rf->first[bar + 1] && rf->rows[i].offset <= offset ? i : MB_NONE;
+}
+
+static void timed_out(struct mb_device *dev, const struct pciem_request *r)
+{
+	uint32_t row = MB_NONE;
+
+	if (r->bar < MB_NR_BARS) {
+		row = row_at(&dev->regs, r->bar, r->offset);
+	} else if (r->bar == PCIEM_BAR_CONFIG) {
+		row = row_at(&dev->config, 0, r->offset);
+		row = row == MB_NONE ? row : dev->desc.nrows + row;
+	}
+	dev->call.bar = r->bar;
+	dev->call.offset = r->offset;
+	dev->call.size = r->size;
+	mb_dispatch(dev, MB_EV_TIMEOUT, row);
 }
 
 static void handle(struct mb_device *dev, const struct pciem_request *r)
@@ -89,10 +114,7 @@ static void handle(struct mb_device *dev, const struct pciem_request *r)
 					r->bar, r->offset, r->size, r->data);
 		break;
 	case PCIEM_REQ_TIMEOUT:
-		dev->call.bar = r->bar;
-		dev->call.offset = r->offset;
-		dev->call.size = r->size;
-		mb_dispatch(dev, MB_EV_TIMEOUT, mb_regs_find(&dev->regs, r->bar, r->offset));
+		timed_out(dev, r);
 		break;
 	case PCIEM_REQ_COMMAND:
 		dev->call.value = r->data;
@@ -100,6 +122,15 @@ static void handle(struct mb_device *dev, const struct pciem_request *r)
 		break;
 	case PCIEM_REQ_RESET:
 		mb_dispatch_reset(dev, r->data);
+		break;
+	case PCIEM_REQ_CONFIG_WRITE:
+		mb_dispatch_config_write(dev, r->offset, r->size, r->data);
+		if (r->slot != MB_NONE)
+			answer(p, r, 0);
+		break;
+	case PCIEM_REQ_POWER:
+		dev->call.value = r->data;
+		mb_dispatch(dev, MB_EV_POWER, MB_NONE);
 		break;
 	case PCIEM_REQ_REMOVED:
 		dev->removed = true;
@@ -151,6 +182,13 @@ static int bus_fd(const struct mb_device *dev)
 }
 
 /* ---- interrupts, DMA, memory ------------------------------------------------------------- */
+
+static void config_changed(struct mb_device *dev)
+{
+	struct pciem *p = dev->bus_data;
+
+	mb_image_update(&p->image, dev);
+}
 
 static int irq(struct mb_device *dev, uint32_t vector, enum mb_irq_op op)
 {
@@ -228,6 +266,7 @@ static void detach(struct mb_device *dev)
 		if (p->ram[i].map)
 			munmap(p->ram[i].map, p->ram[i].len);
 	free(p->ram);
+	mb_image_free(&p->image);
 	if (p->state) {		/* the registers outlive the bus */
 		memcpy(dev->own_state, p->state, dev->desc.nrows * sizeof(*p->state));
 		munmap(p->state, p->state_len);
@@ -246,6 +285,9 @@ static void detach(struct mb_device *dev)
 	dev->started = false;
 }
 
+#define NEEDED	(PCIEM_FEATURE_REGS | PCIEM_FEATURE_SPACE | PCIEM_FEATURE_DMA_LIST | \
+		 PCIEM_FEATURE_CONFIG)
+
 static int open_node(struct mb_device *dev, const char *path, struct mb_error *err)
 {
 	struct pciem_features f = { 0 };
@@ -259,8 +301,7 @@ static int open_node(struct mb_device *dev, const char *path, struct mb_error *e
 			       dev->desc.name, path);
 	if (fd < 0)
 		return mb_fail(err, "%s: cannot open %s: %s", dev->desc.name, path, strerror(errno));
-	if (!ioctl(fd, PCIEM_FEATURES, &f) && f.flags & PCIEM_FEATURE_REGS &&
-	    f.flags & PCIEM_FEATURE_SPACE && f.flags & PCIEM_FEATURE_DMA_LIST)
+	if (!ioctl(fd, PCIEM_FEATURES, &f) && (f.flags & NEEDED) == NEEDED)
 		return fd;
 	mb_fail(err, "%s: %s is not Moonbar's module (PCIEM_FEATURES: %s): running on the older module is not supported; unload it and load ours, or use '--on sim'",
 		dev->desc.name, path, errno == ENOTTY ? "unknown" : "lacking");
@@ -291,6 +332,10 @@ static int describe(struct mb_device *dev, struct pciem *p, struct mb_error *err
 		return mb_fail(err, "%s: no memory", dev->desc.name);
 	if (mb_space_build(c, &dev->desc, err))
 		goto out;
+	if (mb_image_show(&p->image, dev, c)) {
+		mb_fail(err, "%s: no memory", dev->desc.name);
+		goto out;
+	}
 	space = (struct pciem_space){ (uintptr_t)c->val, (uintptr_t)c->wmask, (uintptr_t)c->w1c };
 	if (ioctl(p->fd, PCIEM_CREATE_DEVICE, &create)) {
 		refused(dev, "a new device (CREATE_DEVICE)", err);
@@ -316,6 +361,8 @@ static int describe(struct mb_device *dev, struct pciem *p, struct mb_error *err
 				dev->desc.name, dev->rows[regs.bad_row].offset);
 		else
 			refused(dev, "the registers (SET_REGS)", err);
+	} else if (mb_image_watch(&p->image, dev)) {
+		refused(dev, "to tell of configuration writes (CONFIG_WATCH)", err);
 	} else {
 		ret = 0;
 	}
@@ -359,17 +406,25 @@ static int map_all(struct mb_device *dev, struct pciem *p, struct mb_error *err)
 static int attach(struct mb_device *dev, const char *path, struct mb_error *err)
 {
 	struct pciem *p = calloc(1, sizeof(*p));
+	uint32_t bad;
 
 	if (!p)
 		return mb_fail(err, "%s: no memory", dev->desc.name);
 	p->bar_fd = -1;
 	dev->bus_data = p;
 	p->fd = open_node(dev, path, err);
+	p->image.fd = p->fd;
 	if (p->fd < 0 || describe(dev, p, err))
 		goto fail;
 	p->bar_fd = ioctl(p->fd, PCIEM_REGISTER);
 	if (p->bar_fd < 0) {
 		refused(dev, "to put the device on a bus (REGISTER)", err);
+		goto fail;
+	}
+	bad = mb_image_misplaced(&p->image, dev);
+	if (bad != MB_NONE) {
+		mb_fail(err, "%s: the configuration register at %#x: the kernel's bus takes none there, where the header of an extended capability is read; right would be another offset",
+			dev->desc.name, dev->config.rows[bad].offset);
 		goto fail;
 	}
 	if (map_all(dev, p, err))
@@ -404,5 +459,5 @@ static int stop(struct mb_device *dev, struct mb_error *err)
 const struct mb_transport mb_pciem = {
 	.name = "kernel's", .attach = attach, .start = start, .stop = stop, .detach = detach,
 	.serve = serve, .fd = bus_fd, .sleep = sleep_now, .irq = irq, .irq_mode = irq_mode,
-	.dma = dma, .ram = ram, .config_image = config_image,
+	.dma = dma, .ram = ram, .config_changed = config_changed, .config_image = config_image,
 };

@@ -19,7 +19,8 @@
  * @serve: handle what waits; count, or -1: the bus is gone
  * @fd: to sleep on, -1 if none; @sleep: arm it, false if something waits
  * @irq: @dma: @ram: as mb_irq(), mb_dma(), mb_ram()
- *
+ * @config_changed: the model has changed registers in configuration space; NULL if
+ *	the bus looks at dev->config by itself
  * @config_image: as mb_config_image(), without what dev->config describes
  *
  * A bus that has a driver's side in this process fills the last eight.
@@ -38,6 +39,7 @@ struct mb_transport {
 	enum mb_dma_why (*dma)(struct mb_device *dev, const struct mb_dma_piece *piece,
 			       uint32_t count, uint32_t raise, uint32_t *done);
 	struct mb_span (*ram)(struct mb_device *dev, uint32_t bar, uint64_t offset, uint64_t len);
+	void (*config_changed)(struct mb_device *dev);
 	int (*config_image)(struct mb_device *dev, uint8_t *image);
 
 	uint64_t (*bus_read)(struct mb_device *dev, uint32_t bar, uint64_t offset, uint32_t size);

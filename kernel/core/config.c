@@ -173,6 +173,11 @@ static void keep_power_state(struct mb_config *c, u8 was)
 		*state = (*state & ~3) | (was & 3);
 }
 
+u8 mb_config_power(const struct mb_config *c)
+{
+	return c->pm ? c->val[c->pm + PMCSR] & 3 : 0;
+}
+
 static u32 what_is_at(const struct mb_config *c, u32 offset)
 {
 	if (offset - MB_PCI_COMMAND < 2)
@@ -293,6 +298,40 @@ static u32 cap_length(const struct mb_config *c, u32 at)
 		return 12;
 	}
 	return 2;
+}
+
+/* Is a byte of [offset, offset + size) a capability's own? What a vendor-specific one keeps is not. */
+static bool in_capability(const struct mb_config *c, u32 offset, unsigned int size)
+{
+	u32 at, left = (MB_CONFIG_EXT - MB_CONFIG_CAPS) / 4;
+
+	if (!(c->val[MB_PCI_STATUS] & MB_STATUS_CAPS))
+		return false;
+	for (at = c->val[MB_PCI_CAP_POINTER] & ~3; at >= MB_CONFIG_CAPS && left--;
+	     at = c->val[at + 1] & ~3)
+		if (overlap(offset, size, at, c->val[at] == MB_CAP_VENDOR ? 3 : cap_length(c, at)))
+			return true;
+	return false;
+}
+
+static bool in_ext_header(const struct mb_config *c, u32 offset, unsigned int size)
+{
+	u32 at = MB_CONFIG_EXT, left = (MB_CONFIG_SIZE - MB_CONFIG_EXT) / 4;
+
+	for (; at >= MB_CONFIG_EXT && left--; at = mb_config_get(c, at, 4) >> 20 & ~3)
+		if (overlap(offset, size, at, 4))
+			return true;
+	return false;
+}
+
+int mb_config_poke(struct mb_config *c, u32 offset, unsigned int size, u32 mask, u32 value)
+{
+	if (!well_formed(offset, size) || offset < MB_CONFIG_CAPS ||
+	    in_capability(c, offset, size) || in_ext_header(c, offset, size))
+		return -1;
+	value = (mb_config_get(c, offset, size) & ~mask) | (value & mask);
+	mb_config_set(c, offset, size, value);
+	return 0;
 }
 
 /* What the rest of the code reads once, or relies on, must not change under it. */

@@ -128,6 +128,16 @@ u32 mb_config_write(struct mb_config *c, u32 offset, unsigned int size, u32 data
 u32 mb_config_get(const struct mb_config *c, u32 offset, unsigned int size);
 void mb_config_set(struct mb_config *c, u32 offset, unsigned int size, u32 data);
 
+/* mb_config_poke() - the model's hand: the bits of @mask become those of @value. @size 1, 2 or 4
+ * bytes at an aligned @offset from 0x40 on. Not its to change are capabilities, apart from what
+ * follows the length byte of a vendor-specific one, and the headers of extended capabilities
+ * (0x100 even if there is none: a value there would be one). Returns 0, or -1 for such a place.
+ */
+int mb_config_poke(struct mb_config *c, u32 offset, unsigned int size, u32 mask, u32 value);
+
+/* mb_config_power() - the power state, 0 (D0) to 3 (D3hot); 0 without that capability */
+u8 mb_config_power(const struct mb_config *c);
+
 /* Live bits: call before a read that may see them. */
 void mb_config_set_intx(struct mb_config *c, bool asserted);	/* STATUS.Interrupt */
 void mb_config_set_msi_pending(struct mb_config *c, u32 bits);	/* no-op without mask bits */

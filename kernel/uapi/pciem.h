@@ -178,6 +178,7 @@ struct pciem_shared_ring {
 #define PCIEM_FEATURE_SPACE	(1 << 1)	/* whole configuration spaces */
 #define PCIEM_FEATURE_DMA_LIST	(1 << 2)
 #define PCIEM_FEATURE_STRICT	(1 << 3)	/* strict DMA is on for this session */
+#define PCIEM_FEATURE_CONFIG	(1 << 4)	/* CONFIG_WATCH and CONFIG_POKE, CONFIG_WRITE and POWER */
 
 /** struct pciem_features - @version: 1; @flags: PCIEM_FEATURE_*; both by the kernel */
 struct pciem_features {
@@ -216,6 +217,31 @@ struct pciem_regs {
 	__u32 bad_row, reserved;
 };
 
+/**
+ * struct pciem_config_watch - which bytes of configuration space the host has a say in
+ * @bitmap: user address of PCIEM_SPACE_SIZE / 8 bytes: bit n % 8 of byte n / 8 stands for byte n
+ *
+ * After SET_REGS, before REGISTER; again: another choice. A driver's write of a watched byte is
+ * carried out on the image and then told, whole, by CONFIG_WRITE; from START on the driver waits
+ * until that is answered, since a configuration write is no posted one (PCIe 6.0 §2.2.7). A read
+ * of a watched byte waits until what was posted before it has been handled, as any read does.
+ */
+struct pciem_config_watch {
+	__u64 bitmap;
+};
+
+/**
+ * struct pciem_config_poke - the hardware's own hand in configuration space
+ * @offset: @size: 1, 2 or 4 bytes, aligned, from 0x40 on; not in a capability, but for what
+ *	follows the length byte of a vendor-specific one; not in an extended capability's header
+ * @mask: bits that become those of @value; 0: is the place right?
+ *
+ * While the device is on its bus.
+ */
+struct pciem_config_poke {
+	__u32 offset, size, mask, value;
+};
+
 /* What waits in the queue. */
 enum pciem_request_type {
 	PCIEM_REQ_WRITE = 1,	/* posted */
@@ -226,12 +252,15 @@ enum pciem_request_type {
 	PCIEM_REQ_COMMAND,	/* data: the new COMMAND register */
 	PCIEM_REQ_RESET,	/* data: 1 FLR, 2 power state change to D0, 3 bus reset */
 	PCIEM_REQ_REMOVED,	/* STOP is through: the device has left the bus */
+	PCIEM_REQ_CONFIG_WRITE,	/* of a watched byte; the driver waits unless slot is ~0 */
+	PCIEM_REQ_POWER,	/* data: the new power state, 0 (D0) to 3 (D3hot) */
 };
 
 /**
  * struct pciem_request - one element of the queue
  * @type: PCIEM_REQ_*
- * @bar: @offset: @size: @data: the access as it was on the bus
+ * @bar: @offset: @size: @data: the access as it was on the bus; PCIEM_BAR_CONFIG:
+ *	in configuration space
  * @row: first row it touches, a hint that the host need not look it up
  * @slot: @gen: where to answer, and with which generation
  */
@@ -254,6 +283,8 @@ struct pciem_slot {
 	__u64 data;
 	__u32 pad[12];
 };
+
+#define PCIEM_BAR_CONFIG	0xff	/* pciem_request.bar */
 
 #define PCIEM_QUEUE_ENTRIES	4096
 #define PCIEM_QUEUE_SLOTS	256
@@ -352,5 +383,7 @@ struct pciem_stats {
 #define PCIEM_STOP		_IO(PCIEM_IOC, 70)	/* orderly removal begins; REMOVED ends it */
 #define PCIEM_GET_STATS		_IOR(PCIEM_IOC, 71, struct pciem_stats)
 #define PCIEM_SET_TIMEOUT	_IOW(PCIEM_IOC, 72, __u64)	/* ns, as pciem_regs.timeout_ns */
+#define PCIEM_CONFIG_WATCH	_IOW(PCIEM_IOC, 73, struct pciem_config_watch)
+#define PCIEM_CONFIG_POKE	_IOW(PCIEM_IOC, 74, struct pciem_config_poke)
 
 #endif

@@ -398,6 +398,61 @@ static void test_check_random(void **state)
 	assert_in_range(accepted, 100, 19900);
 }
 
+/* Pokes go where no capability is, or behind the length of a vendor-specific one. */
+static void test_poke(void **state)
+{
+	struct mb_config *c = fresh();
+	int vendor, pm, i;
+
+	(void)state;
+	pm = mb_cap_pm(c);
+	vendor = mb_cap_vendor(c, (const u8 *)"\1\2\3", NULL, 3);
+	assert_int_equal(mb_config_poke(c, 0x60, 4, 0x00ffff00, 0x12345678), 0);
+	assert_int_equal(mb_config_read(c, 0x60, 4), 0x00345600);
+	assert_int_equal(mb_config_poke(c, 0x62, 1, ~0u, 0xfff), 0);
+	assert_int_equal(mb_config_read(c, 0x60, 4), 0x00ff5600);
+	assert_int_equal(mb_config_write(c, 0x60, 4, 0), 0);
+	assert_int_equal(mb_config_read(c, 0x60, 4), 0x00ff5600);
+	assert_int_equal(mb_config_poke(c, vendor + 4, 2, ~0u, 0xabcd), 0);
+	assert_int_equal(mb_config_read(c, vendor + 4, 2), 0xabcd);
+	for (i = 0; i < MB_CONFIG_CAPS; i++)
+		assert_int_equal(mb_config_poke(c, i, 1, ~0u, 0), -1);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(mb_config_poke(c, pm + i, 1, 0, 0), -1);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(mb_config_poke(c, vendor + i, 1, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, vendor, 4, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0x61, 2, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0x60, 3, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0x60, 8, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 4096, 1, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0x102, 2, ~0u, 0), -1);	/* would begin a list */
+	assert_int_equal(mb_config_poke(c, 0x104, 4, ~0u, 5), 0);
+
+	mb_config_set(c, 0x100, 4, 0x20010001);		/* an extended capability, and the next */
+	mb_config_set(c, 0x200, 4, 0x10010002);		/* in a circle */
+	assert_int_equal(mb_config_poke(c, 0x100, 4, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0x203, 1, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0x204, 4, ~0u, 1), 0);
+	c->val[pm + 1] = (u8)pm;			/* and an ordinary one */
+	assert_int_equal(mb_config_poke(c, pm, 1, ~0u, 0), -1);
+	assert_int_equal(mb_config_poke(c, 0xf0, 1, ~0u, 0), 0);
+}
+
+static void test_power_state(void **state)
+{
+	struct mb_config *c = fresh();
+	int pm;
+
+	(void)state;
+	assert_int_equal(mb_config_power(c), 0);
+	pm = mb_cap_pm(c);
+	assert_int_equal(mb_config_write(c, pm + 4, 2, 3), MB_CFG_PM);
+	assert_int_equal(mb_config_power(c), 3);
+	assert_int_equal(mb_config_write(c, pm + 4, 2, 0), MB_CFG_PM);
+	assert_int_equal(mb_config_power(c), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +470,8 @@ int main(void)
 		cmocka_unit_test(test_check_caps),
 		cmocka_unit_test(test_check_ext_caps),
 		cmocka_unit_test(test_check_random),
+		cmocka_unit_test(test_poke),
+		cmocka_unit_test(test_power_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 
 #include "config.h"
 #include "moonbar.h"
+#include "space.h"
 
 static struct {
 	struct mb_device *dev;
@@ -518,6 +519,34 @@ static void config_rows(void **state)
 	assert_null(mb_device_new(&d, config_handler, NULL, &err));
 }
 
+/* The image has the values of such rows, aliases' too, and lets no write through by itself. */
+static void config_image(void **state)
+{
+	static struct mb_config image;
+	struct mb_reg rows[1], config[3] = {
+		config_row(0x60, 2, 0), config_row(0x62, 2, 0), config_row(0x64, 4, 2),
+	};
+	struct mb_error err = { "" };
+	struct mb_desc d;
+
+	(void)state;
+	describe(&d, rows, 1);
+	d.ncaps = 0;
+	config[0].reset = 0x1234;
+	config[1].rd = 0x0ff0;
+	config[2].reset = 0x55;
+	config[2].w1c = config[2].wr = 0xff;
+	d.config = config;
+	d.nconfig = 3;
+	assert_int_equal(mb_space_build(&image, &d, &err), 0);
+	assert_int_equal(mb_config_read(&image, 0x60, 4), 0x02301234);
+	assert_int_equal(mb_config_read(&image, 0x64, 4), 0x55);
+	mb_config_write(&image, 0x60, 4, ~0u);
+	mb_config_write(&image, 0x64, 4, ~0u);
+	assert_int_equal(mb_config_read(&image, 0x60, 4), 0x02301234);
+	assert_int_equal(mb_config_read(&image, 0x64, 4), 0x55);
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -527,6 +556,7 @@ int main(void)
 		T(messages), T(dma_is_strict), T(timers_in_order), T(removed),
 		cmocka_unit_test(wrong_descriptions), cmocka_unit_test(stores),
 		cmocka_unit_test(no_kernel_bus), cmocka_unit_test(config_rows),
+		cmocka_unit_test(config_image),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);

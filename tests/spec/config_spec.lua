@@ -138,21 +138,24 @@ config { x = { 0x40, rw } }]]
     os.remove(path)
   end)
 
-  it("that the kernel cannot carry out are refused there, by name", function()
-    local dev = assert(support.load [[device "t" { id = "1234:5678" }
-config { a = { 0x60, rw }, b = { 0x64, rw, write = function() end } }]])
-    local ok, why = dev:attach "pciem"
-    assert.is_nil(ok)
-    assert.matches("^t: b %(/.-:2%): a hook in configuration space: not supported on the kernel's bus$", why)
-    dev:free()
-    dev = assert(support.load [[device "t" { id = "1234:5678" }
-config { a = { 0x60, { x = rw(0), y = w1t(1) } } }]])
-    assert.matches("w1t %(y%) in configuration space: not supported", select(2, dev:attach "pciem"))
-    dev:free()
-    dev = assert(support.load [[device "t" { id = "1234:5678" }
-function on.power() end
-bar(0, 16) {}]])
-    assert.matches("on.power: not supported on the kernel's bus", select(2, dev:attach "pciem"))
+  it("that want to see a driver's reads are refused on the kernel's bus, by name", function()
+    local function refusal(rows)
+      local dev = assert(support.load('device "t" { id = "1234:5678" }\n' .. rows))
+      local ok, why = dev:attach "pciem:/no/such/node"
+      assert.is_nil(ok)
+      dev:free()
+      return why
+    end
+    assert.matches("^t: b %(/.-:2%): a read hook in configuration space: not supported on the kernel's bus$",
+      refusal "config { a = { 0x60, rw }, b = { 0x64, rw, read = function() end } }")
+    assert.matches("rc %(y%) in configuration space", refusal "config { a = { 0x60, { x = rw(0), y = rc(1) } } }")
+    assert.matches("a %(/.-%): rs in configuration space", refusal "config { a = { 0x60, rs } }")
+    -- everything else gets as far as the node
+    assert.matches("/no/such/node is not there", refusal [[
+      function on.power() end
+      function on.config_write() end
+      config { a = { 0x60, rw, lock = "b", write = function() end }, b = { 0x64, { x = once(0), y = w1t(1) } },
+               c = { 0x68, w1s "a" }, d = { 0x6c, doorbell = function() end } }]])
   end)
 end)
 

@@ -85,6 +85,7 @@ static const struct { unsigned long cmd; const char *name; int sized; } all[] = 
 	{ PCIEM_DMA_INDIRECT, "DMA_INDIRECT", 1 }, { PCIEM_TRACE_BAR, "TRACE_BAR", 1 },
 	{ PCIEM_START, "START", 0 }, { PCIEM_SET_SPACE, "SET_SPACE", 1 },
 	{ PCIEM_SET_REGS, "SET_REGS", 1 }, { PCIEM_IRQ, "IRQ", 1 }, { PCIEM_DMA_LIST, "DMA_LIST", 1 },
+	{ PCIEM_CONFIG_WATCH, "CONFIG_WATCH", 1 }, { PCIEM_CONFIG_POKE, "CONFIG_POKE", 1 },
 	{ PCIEM_WAKE, "WAKE", 1 }, { PCIEM_STOP, "STOP", 0 }, { PCIEM_SET_TIMEOUT, "SET_TIMEOUT", 1 },
 	{ PCIEM_FEATURES, "FEATURES", 1 }, { PCIEM_GET_STATS, "GET_STATS", 1 },
 };
@@ -105,9 +106,9 @@ static void numbers(void)
 	is(same, COUNT(listed), "the numbers are the listed ones");
 	created();
 	for (n = 0, i = 0; i < 256; i++)
-		if ((i < 10 || i > 27) && (i < 64 || i > 72))
+		if ((i < 10 || i > 27) && (i < 64 || i > 74))
 			n += ioctl(fd, NR(i), space) == -1 && errno == ENOTTY;
-	is(n, 256 - 18 - 9, "every unknown number is ENOTTY");
+	is(n, 256 - 18 - 11, "every unknown number is ENOTTY");
 	for (n = 0, i = 0; i < COUNT(all); i++) {
 		unsigned long cmd = all[i].cmd + (3ul << _IOC_SIZESHIFT);
 
@@ -389,6 +390,77 @@ static void rows(void)
 	close(bars);
 }
 
+/* ---- configuration space that the host has a say in ---------------------------------------------- */
+
+static int poke_is(uint32_t offset, uint32_t size, uint32_t mask, uint32_t value)
+{
+	struct pciem_config_poke p = { offset, size, mask, value };
+
+	return ioctl(fd, PCIEM_CONFIG_POKE, &p) ? errno : 0;
+}
+
+static void poke_places(void)
+{
+	is(poke_is(0x60, 4, ~0u, 1), 0, "4 bytes at 0x60");
+	is(poke_is(0x62, 2, ~0u, 1), 0, "2 at 0x62");
+	is(poke_is(0x63, 1, 0, 1), 0, "1 at 0x63");
+	is(poke_is(0xffc, 4, ~0u, 1), 0, "the last 4");
+	is(poke_is(0x60, 3, ~0u, 1), EINVAL, "3 bytes");
+	is(poke_is(0x60, 0, ~0u, 1), EINVAL, "none");
+	is(poke_is(0x60, 0x80000004, ~0u, 1), EINVAL, "2^31 and 4");
+	is(poke_is(0x62, 4, ~0u, 1), EINVAL, "4 bytes at 0x62");
+	is(poke_is(0x1000, 1, ~0u, 1), EINVAL, "after the end");
+	is(poke_is(0xfffffffc, 4, ~0u, 1), EINVAL, "far after it");
+	is(poke_is(0x3c, 1, ~0u, 1), EINVAL, "in the header");
+	is(poke_is(0x44, 1, ~0u, 1), EINVAL, "in power management");
+	is(poke_is(0x40, 1, 0, 0), EINVAL, "its first byte, and nothing changed");
+	is(poke_is(0x48, 2, ~0u, 1), EINVAL, "a vendor-specific capability's links");
+	is(poke_is(0x4a, 1, ~0u, 1), EINVAL, "its length");
+	is(poke_is(0x4b, 1, ~0u, 1), 0, "what follows it");
+	is(poke_is(0x100, 2, ~0u, 1), EINVAL, "the head of the extended list");
+	is(poke_is(0x104, 4, ~0u, 1), 0, "after it");
+}
+
+static void config(void)
+{
+	static uint8_t zero[PCIEM_SPACE_SIZE], good[PCIEM_SPACE_SIZE];
+	struct pciem_space space = { (uintptr_t)good, (uintptr_t)zero, (uintptr_t)zero };
+	struct pciem_config_watch w = { .bitmap = (uintptr_t)WILD };
+	struct pciem_bar_config bar = { .size = 4096 };
+	struct pciem_regs none = { 0 };
+	uint8_t map[PCIEM_SPACE_SIZE / 8] = { 0xff };
+	struct pciem_features f;
+	int bars;
+
+	created();
+	gets(0, PCIEM_FEATURES, &f, "FEATURES");
+	ok(f.flags & PCIEM_FEATURE_CONFIG, "they are a feature");
+	memcpy(good, "\x34\x12\xc7\x10", 4);
+	good[6] = 0x10;			/* capabilities */
+	good[0x0b] = 0xff;		/* a class: Linux gives others no BAR */
+	good[0x34] = 0x40;
+	memcpy(good + 0x40, "\1\x48\3", 3);	/* power management */
+	memcpy(good + 0x48, "\t\0\x08", 3);	/* vendor-specific */
+	must(PCIEM_ADD_BAR, &bar, "ADD_BAR");
+	must(PCIEM_SET_SPACE, &space, "SET_SPACE");
+	gets(EINVAL, PCIEM_CONFIG_WATCH, &w, "CONFIG_WATCH without rows");
+	must(PCIEM_SET_REGS, &none, "SET_REGS");
+	gets(EFAULT, PCIEM_CONFIG_WATCH, &w, "CONFIG_WATCH of a wild pointer");
+	w.bitmap = (uintptr_t)map;
+	gets(0, PCIEM_CONFIG_WATCH, &w, "CONFIG_WATCH");
+	gets(0, PCIEM_CONFIG_WATCH, &w, "again");
+	is(poke_is(0x60, 4, ~0u, 1), EINVAL, "CONFIG_POKE before REGISTER");
+	bars = must(PCIEM_REGISTER, NULL, "REGISTER");
+	gets(EINVAL, PCIEM_CONFIG_WATCH, &w, "CONFIG_WATCH after REGISTER");
+	poke_places();
+	gets(0, PCIEM_START, NULL, "START");
+	is(poke_is(0x60, 4, ~0u, 1), 0, "CONFIG_POKE after START");
+	gets(0, PCIEM_STOP, NULL, "STOP");
+	usleep(300000);
+	is(poke_is(0x60, 4, ~0u, 1), EINVAL, "CONFIG_POKE after STOP");
+	close(bars);
+}
+
 /* ---- mmap, read, write ------------------------------------------------------------------------ */
 
 static void refuses_map(int from, size_t len, int prot, int flags, uint64_t offset, const char *what)
@@ -514,6 +586,7 @@ int main(void)
 	caps();
 	ids_and_spaces();
 	rows();
+	config();
 	maps();
 	fds();
 	close(fd);

@@ -327,6 +327,7 @@ function M.describe(def, rows, nrows, config, rams, nrams)
   d.ncaps = #def.caps
   for i, c in ipairs(def.caps) do fill_cap(d.cap[i - 1], c) end
   d.rows, d.nrows, d.ram, d.nram = rows, config, rams, nrams
+  d.config_events = rows and def.on.config_write and 1 or 0        -- rows: not in describe_text(), a hook is no shape
   if rows then d.config, d.nconfig = rows + config, nrows - config end
   return d
 end

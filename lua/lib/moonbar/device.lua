@@ -241,26 +241,15 @@ function Device:raise(what)
   return true
 end
 
--- The kernel answers configuration space from an image: values and writable bits. What a row says beyond
--- that would not happen there. true; or nil and why not.
+-- The kernel answers reads of configuration space from an image that the model keeps up to date: what a
+-- read itself does would not happen there. true; or nil and why not.
 local function fits_kernel(ctx)
-  local def = ctx.def
-  for _, name in ipairs { "power", "config_write" } do
-    if def.on[name] then
-      return nil, ("%s: on.%s: not supported on the kernel's bus, which does not tell of it"):format(
-        ctx.name, name)
-    end
-  end
-  for _, reg in ipairs(def.regs) do
-    local why = reg.bar.is_config and map.beyond_image(reg)
+  for _, reg in ipairs(ctx.def.regs) do
+    local why = reg.bar.is_config and map.sees_reads(reg)
     if why then
       return nil, ("%s: %s (%s:%d): %s in configuration space: not supported on the kernel's bus"):format(
         ctx.name, reg.name, reg.file, reg.line, why)
     end
-  end
-  if def.config then
-    ctx.log_once("config image", "unimplemented: on the kernel's bus the model does not see what the driver "
-      .. "writes to registers in config { … }, nor the driver what the model pokes there")
   end
   return true
 end
@@ -280,7 +269,7 @@ function Device:attach(bus)
     return nil, ("there is no bus %q; right would be sim, sim:stepped, pciem or pciem:PATH"):format(tostring(bus))
   end
   if not ok then return nil, why end
-  self.bus = bus
+  self.bus, self.hears_config = bus, self.ctx.def.on.config_write ~= nil
   refresh(self.ctx)
   return true
 end
@@ -387,6 +376,10 @@ end
 -- the function that a loop calls, whose devices' cores are to be looked up again.
 function Device:reload(given, idle)
   local def = define(self.ctx.def.path, self.ctx, given or self.given, false)
+  if self.bus and self.bus:match "^pciem" and def.on.config_write and not self.hears_config then
+    def.mistakes:add(nil, nil, "on.config_write is new, and the kernel was not asked to tell of writes; stop the "
+      .. "device and start it again")
+  end
   if #def.mistakes > 0 then return nil, def.mistakes end
   def.rows, def.nrows = map.compile(def)
   def.desc_text = M.describe_text(def)

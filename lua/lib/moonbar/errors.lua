@@ -15,6 +15,8 @@ local hex = numbers.hex
 
 local M = {}
 
+local BAR_CONFIG = 0xff       -- MB_BAR_CONFIG
+
 local MAX_PLACES = 1000         -- a driver gone mad shall not fill memory
 
 -- Where all text goes; moonbar.log replaces it.
@@ -185,11 +187,17 @@ function M.guest_error(ctx, row)
   ctx.log_once(key, "guest error: %s%s", text, reg and (" (%s:%d)"):format(reg.file, reg.line) or "")
 end
 
+local function place_text(call)
+  if call.bar == BAR_CONFIG then return "configuration space at " .. hex(call.offset) end
+  return "BAR " .. call.bar .. " + " .. hex(call.offset)
+end
+
 function M.timeout(ctx, row)
   local name, reg = row_name(ctx, row)
   ctx.timeouts = (ctx.timeouts or 0) + 1
-  ctx.log_once("timeout " .. tostring(name), "the driver's access to %s was given up: no answer within the "
-    .. "completion timeout; it read as ones%s", name or "BAR " .. ctx.call.bar .. " + " .. hex(ctx.call.offset),
+  name = name or place_text(ctx.call)
+  ctx.log_once("timeout " .. name, "the driver's access to %s was given up: no answer within the "
+    .. "completion timeout; it read as ones%s", name,
     reg and (" (%s:%d)"):format(reg.file, reg.line) or "")
 end
 

@@ -285,17 +285,15 @@ function M.element_name(reg, i)
     .. (reg.inner and at(i and i % per, per) or "")
 end
 
--- What a row of configuration space says that an image of values and writable bits cannot do, or nil.
-function M.beyond_image(reg)
-  if reg.write or reg.read or reg.doorbell then return "a hook" end
-  if reg.lock then return "a lock" end
-  if reg.alias then return "an alias" end
-  local plain = { ro = true, rw = true, w1c = true, const = true, rsvd = true }
-  if reg.fields then
+-- What a row of configuration space says that needs to see a driver's reads, or nil.
+function M.sees_reads(reg)
+  if reg.read then return "a read hook" end
+  local by_reading = { rc = true, rs = true }
+  if reg.fields and not reg.alias then
     for _, f in ipairs(reg.fields) do
-      if not plain[f.access] then return ("%s (%s)"):format(f.access, f.name) end
+      if by_reading[f.access] then return ("%s (%s)"):format(f.access, f.name) end
     end
-  elseif not plain[reg.access] then
+  elseif by_reading[reg.access] then
     return reg.access
   end
 end
