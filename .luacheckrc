@@ -20,3 +20,5 @@ files["lua/devices"] = device_file
 files["lua/devices/spec"] = { std = "luajit+busted", unused_args = false }
 files["tests/bench/regs.lua"] = device_file
 files["tests/vm/hooks.lua"] = device_file
+files["tests/vm/config.lua"] = device_file
+files["tests/vm/config-all.lua"] = device_file
