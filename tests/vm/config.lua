@@ -3,7 +3,7 @@
 -- read to be seen, and what the device hears of power states.
 --
 -- Try it:  tests/vm/run config
-device "config" { id = "1234:c0f6", caps = { cap.pm {}, cap.vendor { bytes = "\1\2\3\4\5" }, cap.express {} }, timeout = 50*ms }
+device "config" { id = "1234:c0f6", caps = { cap.pm {}, cap.vendor { bytes = "\1\2\3\4\5" }, cap.express {} }, timeout = 1*s }
 
 function on.power(dev, state) dev.powers = dev.powers % 0x1000000 * 16 + state + 1 end
 
