@@ -535,6 +535,19 @@ c = { 8, rw, write = function(dev, v) dev.aa = 1; dev.b = 2 end },]])
     dev:free()
   end)
 
+  it("of options' words", function()
+    for text, message in pairs {
+      ['option("n", 4, 5)'] = 'what n is stands in quotes: option("n", 4, "what it is"); not a number',
+      ['option("n", {})'] = "the default of n is a table; right would be a number, a string, true or false",
+      ['option(5)'] = "the name 5; right would be option(",
+    } do
+      local _, list = support.load('device "t" { id = "1234:5678" }\nlocal n = ' .. text
+        .. "\nbar(0, 16) { a = { 0, rw } }")
+      assert.equals(1, #list)
+      assert.matches(message, mb.mistakes_text(list), 1, true)
+    end
+  end)
+
   it("of options", function()
     local text = 'device "t" { id = "1234:5678" }\nlocal n = option("size", 4, "how big")\n' ..
       'bar(0, 16) { a = { 0, rw, n } }'

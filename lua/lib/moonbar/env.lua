@@ -307,9 +307,13 @@ function M.check_names(def, env, chunk, file)
     local where = { file = file, line = line }
     if assigns then
       local handler = name:match("^on_?(.+)$")
-      def.mistakes:add(where, nil, M.on_known[handler] and "'%s'%s: right would be function on.%s(dev) … end"
-        or "assignment to the global '%s'%s; right would be local %s = …, or a field of state if it is to survive a "
-        .. "reload", name, rawget(env, name) ~= nil and ", a word of the language" or "", M.on_known[handler] and handler or name)
+      if M.on_known[handler] then
+        def.mistakes:add(where, nil, "'%s': right would be function on.%s(dev) … end", name, handler)
+        return
+      end
+      def.mistakes:add(where, nil, "assignment to the global '%s'%s; right would be local %s = …, or a field of "
+        .. "state if it is to survive a reload", name,
+        rawget(env, name) ~= nil and ", a word of the language" or "", name)
     elseif rawget(env, name) == nil then
       def.mistakes:add(where, nil, "unknown word '%s'%s", name,
         uses.hint(name, line, def.sources[file].tokens, env, caps.kinds))

@@ -28,6 +28,19 @@ local function convert(given, default)
   return given
 end
 
+local kinds = { number = true, string = true, boolean = true, ["nil"] = true }
+
+-- The doc string, if it is one.
+local function check_kinds(def, where, name, default, doc)
+  if not kinds[type(default)] and not mistakes_of.is_unknown(default) then
+    def.mistakes:add(where, "option", "the default of %s is a %s; right would be a number, a string, true or false",
+      name, type(default))
+  end
+  if doc == nil or type(doc) == "string" then return doc end
+  def.mistakes:add(where, "option", "what %s is stands in quotes: option(%q, %s, \"what it is\"); not a %s", name,
+    name, tostring(default), type(doc))
+end
+
 -- The word option for a definition; @given: { name = text or value } from the user.
 function M.word(def, given, here)
   def.options = {}
@@ -38,6 +51,7 @@ function M.word(def, given, here)
         tostring(name))
       return default
     end
+    doc = check_kinds(def, where, name, default, doc)
     if def.options[name] then
       def.mistakes:add(where, "option", "%s is there already, on line %d", name, def.options[name].line)
     end
