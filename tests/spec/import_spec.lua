@@ -335,6 +335,7 @@ describe("moonbar import says what is wrong, and where", function()
     ["no offset"] = { register "", "^4: register r: no addressOffset" },
     ["an offset that is none"] = { register "<addressOffset>zero</addressOffset>", '^4: addressOffset is "zero"; right would' },
     ["a huge offset"] = { register "<addressOffset>0xffffffffffff</addressOffset>", "^4: addressOffset is 0xffffffffffff; at most" },
+    ["a register beyond 4 GiB"] = { register "<addressOffset>0xfffffffd</addressOffset>", "^4: r at 0xfffffffd: a register stands" },
     ["a field outside"] = { register("<addressOffset>0</addressOffset>\n<fields><field><name>f</name>"
       .. "<bitRange>[35:0]</bitRange></field></fields>"), "^5: field f has bit 35; the register r has 32" },
     ["a field without bits"] = { register "<addressOffset>0</addressOffset><fields><field><name>f</name></field></fields>",
@@ -372,6 +373,12 @@ describe("moonbar import says what is wrong, and where", function()
     assert.matches("^/nonexistent.svd: cannot be read: No such file", why)
     _, why = import.text("/tmp", {})
     assert.matches("^/tmp: cannot be read: it is a directory", why)
+  end)
+
+  it("nor are descriptions taken for what they are not", function()
+    local def = define((assert(import_text(device_svd("<register><name>a</name><addressOffset>0</addressOffset><description>4"
+      .. "</description></register><register><name>b</name><addressOffset>4</addressOffset><description>rw</description></register>")))))
+    assert.same({ "4", "rw" }, { def.by_name.a.doc, def.by_name.b.doc })
   end)
 
   it("text in a file cannot leave its string or its comment", function()

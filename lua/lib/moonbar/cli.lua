@@ -229,12 +229,7 @@ end
 
 -- doc, header, export, import, driver: other formats
 for _, verb in ipairs { "doc", "header", "export", "import", "driver" } do
-  cli[verb] = function(request)
-    local run = require("moonbar.formats")[verb]
-    if run then return run(request) end
-    complain("%s: not supported yet", verb)
-    return 2
-  end
+  cli[verb] = function(request) return require("moonbar.formats")[verb](request) end
 end
 
 return cli

@@ -248,6 +248,9 @@ function M.finish_space(space)
   local function keep(row, group)
     elements(row, group and group.offset or 0, group, function(offset, size)
       total, last = total + 1, math.max(last, offset + size)
+      if last > 2 ^ 32 then
+        xml.fail(row.line, "%s at %s: a register stands within 4 GiB of its map's begin", row.name, hex(offset))
+      end
       if total > M.MAX_ROWS then xml.fail(row.line, "%s: more than %d registers", row.name, M.MAX_ROWS) end
     end)
     local other = taken_by(taken, row, group)

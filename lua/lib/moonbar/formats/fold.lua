@@ -35,7 +35,7 @@ local function families(rows)
     if not row.is_group and not row.count and not row.alias then
       for from, digits, to in row.name:gmatch("()(%d+)()") do
         local prefix, suffix = row.name:sub(1, from - 1), row.name:sub(to)
-        if #digits <= 4 and prefix:match("%a") and not (#digits > 1 and digits:sub(1, 1) == "0") then
+        if #digits <= 5 and prefix:match("%a") and not (#digits > 1 and digits:sub(1, 1) == "0") then
           local key = prefix .. "#" .. suffix
           if not found[key] then
             found[key] = { prefix = prefix, suffix = suffix, rows = {} }

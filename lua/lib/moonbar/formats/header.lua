@@ -283,7 +283,7 @@ local function memory_lines(out, def, prefix, n)
   end
 end
 
--- The header of a definition without mistakes, as one text.
+-- The header of a definition without mistakes, as one text, and the macros of its registers' offsets, by register.
 function M.text(def)
   local out = setmetatable({ unique = names.unique(), macros = {} }, Text)
   local prefix = names.device(def)
@@ -305,7 +305,7 @@ function M.text(def)
   end
   out:add("")
   out:add("#endif /* %s */", guard)
-  return table.concat(out, "\n") .. "\n"
+  return table.concat(out, "\n") .. "\n", out.macros
 end
 
 return M

@@ -81,11 +81,11 @@ local function map_table(add, bar)
 end
 
 local function field_table(add, reg)
-  add('<table class="fields"><thead><tr><th>Bits<th>Field<th>Access<th></tr></thead><tbody>')
+  add('<table class="fields"><thead><tr><th>Bits<th>Field<th>Access<th>Reset<th></tr></thead><tbody>')
   for i = #reg.fields, 1, -1 do
     local f = reg.fields[i]
-    add(('<tr><td class="r"><code>%s</code><td class="r"><code>%s</code><td>%s<td>%s'):format(sheets.bits(f),
-      escape(f.name), word(f.access), escape(sheets.field_text(f))))
+    add(('<tr><td class="r"><code>%s</code><td class="r"><code>%s</code><td>%s<td><code>%s</code><td>%s')
+      :format(sheets.bits(f), escape(f.name), word(f.access), sheets.field_reset(reg, f), escape(sheets.field_text(f))))
     if f.enum then
       add('<ul class="values">')
       for _, e in ipairs(sheets.enum(f)) do add(("<li><code>%s</code> %s"):format(e[1], escape(e[2]))) end

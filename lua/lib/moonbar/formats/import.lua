@@ -133,6 +133,10 @@ local function check(text)
   os.remove(path)
   if #def.mistakes == 0 then return end
   local first = def.mistakes[1]
+  if first.message:match("constants$") then
+    xml.fail(nil, "%d lines of rows, fields and values: more than one Lua file can hold",
+      select(2, text:gsub("\n", "")))
+  end
   xml.fail(nil, "what was read does not make a device: %s: %s", first.row or "", first.message)
 end
 

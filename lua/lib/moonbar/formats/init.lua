@@ -64,7 +64,8 @@ local function writer(make)
   end
 end
 
-M.header = writer(function(def) return require("moonbar.formats.header").text(def) end)
+M.header = writer(function(def) return (require("moonbar.formats.header").text(def)) end)
+M.driver = writer(function(def) return require("moonbar.formats.linux_driver").text(def) end)
 
 local formats = { md = "markdown", html = "html", svg = "svg" }
 local endings = { md = "md", markdown = "md", html = "html", htm = "html", svg = "svg" }

@@ -3,6 +3,7 @@
 -- below the other where it does not, what is long as comments above.
 --
 -- Try it:  ./moonbar import FILE.svd
+local access = require "moonbar.access"
 local numbers = require "moonbar.numbers"
 local hex = numbers.hex
 
@@ -194,8 +195,12 @@ local function row_head(row, space, digits)
   end
   local doc = row.doc
   if doc and columns(doc) > LONG and not row.exact then doc = short_doc(doc) end
-  if doc then parts[#parts + 1] = quote(doc) end
   local options = row_options(row, space)
+  if doc and (tonumber(doc) or access.words[doc]) then          -- as a string of its own it would look like a slip
+    table.insert(options, 1, "doc = " .. quote(doc))
+  elseif doc then
+    parts[#parts + 1] = quote(doc)
+  end
   return parts, options, doc
 end
 

@@ -120,15 +120,15 @@ local function map_table(out, bar)
 end
 
 local function field_table(out, reg)
-  out[#out + 1] = "| Bits | Field | Access | |"
-  out[#out + 1] = "|---|---|---|---|"
+  out[#out + 1] = "| Bits | Field | Access | Reset | |"
+  out[#out + 1] = "|---|---|---|---|---|"
   for i = #reg.fields, 1, -1 do
     local f = reg.fields[i]
     local text = escape(sheets.field_text(f))
     local values = {}
     for j, e in ipairs(sheets.enum(f)) do values[j] = ("%s: %s"):format(e[1], escape(e[2])) end
     if #values > 0 then text = text .. (text ~= "" and "<br>" or "") .. table.concat(values, "<br>") end
-    row(out, sheets.bits(f), "`" .. f.name .. "`", f.access, text)
+    row(out, sheets.bits(f), "`" .. f.name .. "`", f.access, sheets.field_reset(reg, f), text)
   end
   out[#out + 1] = ""
 end

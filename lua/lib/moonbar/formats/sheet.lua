@@ -123,7 +123,13 @@ function M.notes(def, reg)
   return t
 end
 
--- What is to be said of a field beside its bits and its access: its own reset value is in the register's.
+-- A field's part of the register's reset value.
+function M.field_reset(reg, f)
+  local v = bit.rshift(bit.band(reg.reset, f.mask), f.lo)
+  return v < 10 and tostring(tonumber(v)) or hex(v)
+end
+
+-- What is to be said of a field beside its bits, its access and its reset value.
 function M.field_text(f)
   local text = f.doc or ""
   local tail = {}
@@ -207,7 +213,7 @@ function M.of(def, only)
   for _, b in ipairs(places.bars(def)) do
     local bar = { n = b.n, title = b.n == 6 and "Configuration space" or b.bar.title, doc = b.bar.doc,
       size = numbers.size_text(b.bar.size), facts = bar_facts(b.bar), digits = places.digits(def, b.n), rows = {},
-      sizes = b.bar.sizes and sizes_text(b.bar.sizes) }
+      sizes = b.bar.sizes and sizes_text(b.bar.sizes):gsub("%.$", ", unless a register says otherwise.") }
     for _, reg in ipairs(def.regs) do
       if reg.bar.n == b.n and (not wanted or wanted[reg]) then
         bar.rows[#bar.rows + 1] = { reg = reg, offset = reg.offset }
