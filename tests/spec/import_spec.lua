@@ -360,6 +360,13 @@ describe("moonbar import says what is wrong, and where", function()
     end)
   end
 
+  it("rows of an exported file that was changed so that they overlap", function()
+    local svd = svd_write.text(device.define("lua/devices/edu.lua", {}, true))
+    local _, why = import_text((svd:gsub("<addressOffset>0x4<", "<addressOffset>0x2<")))
+    assert.matches("^%d+: what was read does not make a device: liveness: liveness %(0x02 to 0x05%) overlaps id "
+      .. "%(0x00 to 0x03%); the first", why)
+  end)
+
   it("a file that is too large", function()
     local limit = xml.MAX_BYTES
     xml.MAX_BYTES = 100000

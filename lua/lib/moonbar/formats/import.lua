@@ -123,8 +123,20 @@ local function wanted_of(only)
   return wanted
 end
 
+-- The line of the file that made the row of that name, "reg" or "group.reg"; or nil.
+local function line_of(chip, name)
+  for _, space in ipairs(chip.spaces) do
+    for _, row in ipairs(space.rows) do
+      if row.name == name then return row.line end
+      for _, member in ipairs(row.rows or {}) do
+        if row.name .. "." .. member.name == name then return member.line end
+      end
+    end
+  end
+end
+
 -- What the language says of a text that was made for it.
-local function check(text)
+local function check(text, chip)
   local path = os.tmpname()
   local f = assert(io.open(path, "w"))
   f:write(text)
@@ -137,7 +149,8 @@ local function check(text)
     xml.fail(nil, "%d lines of rows, fields and values: more than one Lua file can hold",
       select(2, text:gsub("\n", "")))
   end
-  xml.fail(nil, "what was read does not make a device: %s: %s", first.row or "", first.message)
+  xml.fail(line_of(chip, first.row), "what was read does not make a device: %s%s", first.row and first.row .. ": " or "",
+    (first.message:gsub(", line %d+", ""):gsub(" %(line %d+%)", "")))
 end
 
 local function guarded(path, f)
@@ -154,7 +167,7 @@ function M.text(path, only, root)
     local chip = chip_of(root or xml.read(path), wanted_of(only))
     finish(chip, only)
     local text = lua_write.text(chip, path:match("[^/]*$"))
-    check(text)
+    check(text, chip)
     return text
   end)
 end
