@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * baretrap.c: times a fault that does nothing: a read of a page that is not
- * present, caught where kernel/trap.c catches a driver's, and skipped. No trap
- * of a BAR can be cheaper. Loading it measures and then fails on purpose; only
- * one module can hook the function, so pciem.ko must not be loaded.
+ * baretrap.c: times a trap that does nothing: a read of a page that is not
+ * present, caught where kernel/trap.c catches a driver's, seen to be ours by its
+ * page table entry, and skipped in the handler that takes the fault's place.
+ * Loading it measures and then fails on purpose; only one module can hook the
+ * function, so pciem.ko must not be loaded.
  *
  *   insmod baretrap.ko; dmesg | grep BARETRAP
  */
@@ -23,19 +24,22 @@ static unsigned int count = 100000;
 module_param(count, uint, 0444);
 static unsigned long page_at;
 
-static void nothing(void)
+/* Takes the place of bad_area_nosemaphore(): over one_round()'s instruction. */
+static void skip(struct pt_regs *regs)
 {
+	regs->ip += 2;
 }
 
 static void notrace hook(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 			 struct ftrace_regs *fregs)
 {
 	struct pt_regs *r = pciem_hook_regs(fregs);
+	unsigned int level;
+	pte_t *ptep = lookup_address(r->dx, &level);
 
-	if (r->dx != page_at)
-		return;
-	((struct pt_regs *)r->di)->ip += 2;	/* one_round()'s instruction */
-	r->ip = (unsigned long)nothing;
+	if (ptep && level == PG_LEVEL_4K && (r->dx & PAGE_MASK) == page_at &&
+	    (pte_flags(pciem_ptep_get(ptep)) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE)
+		r->ip = (unsigned long)skip;
 }
 
 static struct ftrace_ops ops = { .func = hook, .flags = FTRACE_OPS_FL_IPMODIFY };
