@@ -50,14 +50,15 @@ end
 
 local function tokens_of(text)
   local list, pos, line = {}, 1, 1
+  local newline = text:find("\n", 1, true) or math.huge         -- the first that was not counted
   while true do
     local from = text:find("%S", pos)
     if not from then return list end
-    for _ in text:sub(pos, from - 1):gmatch("\n") do line = line + 1 end
+    while newline < from do
+      line, newline = line + 1, text:find("\n", newline + 1, true) or math.huge
+    end
     local stop, kind = token_end(text, from)
-    local word = text:sub(from, stop)
-    if kind ~= "comment" then list[#list + 1] = { kind = kind, text = word, line = line } end
-    for _ in word:gmatch("\n") do line = line + 1 end
+    if kind ~= "comment" then list[#list + 1] = { kind = kind, text = text:sub(from, stop), line = line } end
     pos = stop + 1
   end
 end
