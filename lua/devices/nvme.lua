@@ -34,17 +34,25 @@ device "nvme" { id = "1234:4e56", rev = 1, class = 0x010802, intx = true, caps =
 
 -- ---- the controller's parts ---------------------------------------------------------------
 
+-- What the driver has set up and what was written is plain data in `state` and outlives a reload of this file. Code and
+-- what can be made again is not: while a file that has mistakes is read, the old code goes on with its own.
+state.live = state.live or {
+  page_shift = 12, irq = "none", ready = false, enabled = false, write_cache = true, masks = 0, waiting = false,
+  ns = {}, sq = {}, cq = {}, nvram = store(FILE ~= "" and FILE .. ".nvram" or nil, 4096),
+}
+local live = state.live
+
 local ctl = {
+  live = live, dev = dev,
   vendor = 0x1234, serial = SERIAL, model = "Moonbar NVMe", firmware = "0.1     ",
   version = 0x00010400, mqes = 1023, mdts = 1*MiB, queues = QUEUES,
   formats = { [0] = 9, 12 },            -- LBA formats, as powers of two
   scratch = buffer(1*MiB + 4096),       -- data of commands that are not read or write
-  page = 4096, irq = "none", ready = false, enabled = false, write_cache = true, ns = {},
+  ns = live.ns,
 }
 
 local MAGIC = 0x314d45564e4e4f4dULL
-ctl.nvram = FILE ~= "" and store(FILE .. ".nvram", 4096) or store(nil, 4096)
-ctl.memory = ffi.cast(types.memory_ptr, ctl.nvram.span.ptr)
+ctl.memory = ffi.cast(types.memory_ptr, live.nvram.span.ptr)
 if ctl.memory.magic ~= MAGIC then
   ffi.fill(ctl.memory, 4096)
   ctl.memory.magic = MAGIC
@@ -58,7 +66,7 @@ function ctl.set_format(ns, format)
   ns.blocks = ns.size / ns.lba_size
 end
 
-for id = 1, NAMESPACES do
+for id = #ctl.ns + 1, NAMESPACES do
   local path = FILE ~= "" and (id == 1 and FILE or FILE .. "." .. id) or nil
   local kept = store(path, SIZE)
   ctl.ns[id] = { id = id, store = kept, ptr = kept.span.ptr, size = kept.size }
@@ -75,7 +83,7 @@ ctl.admin   = require "nvme.admin"(ctl, queue)
 
 local function disable()
   local dev = ctl.dev
-  ctl.ready = false
+  live.ready = false
   queue.reset()
   ctl.health.reset()
   ctl.feature.reset()
@@ -84,7 +92,7 @@ end
 
 function ctl.fatal(fmt, ...)
   guest_error(fmt .. "; the controller stops (CSTS.CFS)", ...)
-  ctl.ready, ctl.dev.csts.cfs = false, 1
+  live.ready, ctl.dev.csts.cfs = false, 1
 end
 
 local function enable(cc)
@@ -93,14 +101,16 @@ local function enable(cc)
     return ctl.fatal("CC asks for a command set, a page size or an arbitration that CAP does not offer")
   end
   local aqa, asq, acq = dev.aqa, dev.asq, dev.acq
-  ctl.page, ctl.irq = 2 ^ (12 + cc.mps), irq_mode()
-  queue.prp.set_page(12 + cc.mps)
+  live.page_shift, live.irq = 12 + cc.mps, irq_mode()
+  queue.prp.set_page(live.page_shift)
   if aqa.asqs == 0 or aqa.acqs == 0 then return ctl.fatal("AQA gives an admin queue one entry; two are the least") end
-  if band(bor(asq, acq), ctl.page - 1ULL) ~= 0 then return ctl.fatal("ASQ or ACQ is not at a page's begin") end
+  if band(bor(asq, acq), lshift(1ULL, live.page_shift) - 1) ~= 0 then
+    return ctl.fatal("ASQ or ACQ is not where a page begins")
+  end
   queue.add_cq(0, acq, aqa.acqs + 1, 0, true)
-  queue.add_sq(0, asq, aqa.asqs + 1, queue.cq[0], ctl.admin, 1)
+  queue.add_sq(0, asq, aqa.asqs + 1, queue.cq[0], 1)
   ctl.memory.unclean = 1
-  ctl.ready, dev.csts.rdy = true, 1
+  live.ready, dev.csts.rdy = true, 1
 end
 
 local function shut_down()
@@ -113,14 +123,13 @@ end
 -- A write of CC (§3.1.5): EN rises, EN falls, or SHN asks for a shutdown.
 local function configure(dev, cc)
   local en = cc.en == 1
-  if en and not ctl.enabled then enable(cc) elseif ctl.enabled and not en then disable() end
-  ctl.enabled = en
+  if en and not live.enabled then enable(cc) elseif live.enabled and not en then disable() end
+  live.enabled = en
   if cc.shn ~= 0 and dev.csts.shst == 0 then shut_down() end
 end
 
 function on.start(dev)
   local memory = ctl.memory
-  ctl.dev = dev
   memory.power_cycles = memory.power_cycles + 1
   memory.unsafe_shutdowns = memory.unsafe_shutdowns + memory.unclean
   memory.unclean = 0
@@ -132,7 +141,7 @@ function on.stop()
   for _, ns in ipairs(ctl.ns) do ns.store:flush() end
 end
 
-function on.reset() ctl.enabled = false; disable() end
+function on.reset() live.enabled = false; disable() end
 
 -- ---- registers (§3.1) --------------------------------------------------------------------------------
 

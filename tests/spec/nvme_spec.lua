@@ -306,3 +306,53 @@ describe("nvme guest errors", function()
     assert.truthy(host.support.take_said():find "guest error: tail 200 of submission queue 1, which has 64 entries")
   end)
 end)
+
+describe("nvme.lua loaded again", function()
+  it("goes on where it was: data, queues, features, events, counters", function()
+    local h = ready { namespaces = 2 }
+    local m, back = h.d:dma_alloc(4096), h.d:dma_alloc(4096)
+    local a = h.queues[0]
+    fill(m, 21)
+    assert.equal(0, (h:run(h.io, rw(1, 9, 8, m.bus, 0, { nsid = 2 }))))
+    assert.equal(0, (h:admin { opcode = 9, cdw10 = 8, cdw11 = 0x77 }))
+    assert.equal(1, (h:admin { opcode = 0x7e }))
+    local held = h:push(a, { opcode = 0x0c })
+    h:ring(a)
+
+    local ok, mistakes = h.dev:reload()
+    assert(ok, mistakes and host.support.mb.mistakes_text(mistakes))
+
+    assert.equal(0, (h:run(h.io, rw(2, 9, 8, back.bus, 0, { nsid = 2 }))))
+    equal_bytes(m.ptr, back.ptr, 4096)
+    local _, value = h:admin { opcode = 0x0a, cdw10 = 8 }
+    assert.equal(0x77, value)
+    assert.equal(1, tonumber(h:smart().writes[0]))
+    local _, log = h:log(1, 64, types.error_ptr)
+    assert.equal(1, tonumber(log[0].count))
+    assert.equal(0, (h:admin { opcode = 8, cdw10 = held * 0x10000 }))
+    assert.equal(held, h:reap(a).cid)
+    assert.equal(1, h.d:irq_take(1) > 0 and 1 or 0)
+    h.d.cc.en = 0
+    h:enable()
+    assert.equal(0, (h:identify(1)))
+  end)
+
+  it("goes on with the old code when the new is refused", function()
+    local h = ready {}
+    local bus = h.dev.bus
+    h.dev.bus = "pciem"                 -- where a map that differs is refused, once the file has run
+    local ok, mistakes = h.dev:reload { queues = "8" }
+    h.dev.bus = bus
+    assert.is_nil(ok)
+    assert.matches("register map has changed", host.support.mb.mistakes_text(mistakes))
+    local m, back = h.d:dma_alloc(4096), h.d:dma_alloc(4096)
+    fill(m, 23)
+    assert.equal(0, (h:run(h.io, rw(1, 9, 8, m.bus, 0))))
+    assert.equal(0, (h:run(h.io, rw(2, 9, 8, back.bus, 0))))
+    equal_bytes(m.ptr, back.ptr, 4096)
+    local status, queues = h:admin { opcode = 0x0a, cdw10 = 7 }
+    assert.same({ 0, 0x000f000f }, { status, queues })
+    assert.equal(0, (h:admin { opcode = 0x09, cdw10 = 8, cdw11 = 0x55 }))
+    assert.equal(0x55, select(2, h:admin { opcode = 0x0a, cdw10 = 8 }))
+  end)
+end)

@@ -10,7 +10,7 @@ local bit = require "bit"
 local ffi = require "ffi"
 local types = require "nvme.types"
 local S = types.status
-local band, rshift = bit.band, bit.rshift
+local band, lshift, rshift = bit.band, bit.lshift, bit.rshift
 
 return function(ctl, queue)
   local admin = {
@@ -29,7 +29,7 @@ return function(ctl, queue)
     if last == 0 or last > ctl.mqes then return S.invalid_queue_size end
     if entry_size ~= (c.opcode == 0x05 and 4 or 6) then return S.invalid_queue_size end
     if band(c.cdw11, 1) == 0 then return S.invalid_field end            -- PC: CAP.CQR asks for it
-    if band(c.prp1_low, ctl.page - 1) ~= 0 then return S.invalid_prp_offset end
+    if band(c.prp1_low, lshift(1, ctl.live.page_shift) - 1) ~= 0 then return S.invalid_prp_offset end
     return 0
   end
 
@@ -39,8 +39,8 @@ return function(ctl, queue)
     if id == 0 or id > ctl.queues or queue.cq[id] then return S.invalid_queue_id end
     local status = queue_fault(c, last, ctl.dev.cc.iocqes)
     if status ~= 0 then return status end
-    ctl.irq = irq_mode()
-    if vector > (ctl.irq == "msix" and ctl.queues or 0) then return S.invalid_vector end
+    ctl.live.irq = irq_mode()
+    if vector > (ctl.live.irq == "msix" and ctl.queues or 0) then return S.invalid_vector end
     queue.add_cq(id, c.prp1, last + 1, vector, band(flags, 2) ~= 0)
     return 0
   end
@@ -53,7 +53,7 @@ return function(ctl, queue)
     if status ~= 0 then return status end
     if cq == 0 then return S.invalid_queue_id end
     if not queue.cq[cq] then return S.invalid_cq end
-    queue.add_sq(id, c.prp1, last + 1, queue.cq[cq], ctl.io)
+    queue.add_sq(id, c.prp1, last + 1, queue.cq[cq])
     return 0
   end
 

@@ -14,7 +14,11 @@ local band, bor, bnot, lshift, rshift = bit.band, bit.bor, bit.bnot, bit.lshift,
 return function(ctl, queue)
   local feature = {}
   local memory = ctl.memory
-  local current = {}
+
+  -- current values by feature; thresholds; vectors whose coalescing is off; the timestamp.
+  local kept = state.feature or { current = {}, threshold = {}, coalescing_off = {},
+                                  stamp = { value = 0, at = 0, origin = 0 } }
+  state.feature = kept
 
   -- default: value at first power-up; mask: bits there are, others are an invalid field.
   -- saveable: keeps its saved value (set features, SV). per_namespace: NSID must name one, or all.
@@ -27,7 +31,7 @@ return function(ctl, queue)
     [0x04] = { "Temperature threshold", mask = 0x3fffff, each = true },
     [0x05] = { "Error recovery", default = 0, mask = 0xffff, saveable = true, per_namespace = true },
     [0x06] = { "Volatile write cache", default = 1, mask = 1, saveable = true,
-               changed = function(v) ctl.write_cache = v == 1 end },
+               changed = function(v) ctl.live.write_cache = v == 1 end },
     [0x07] = { "Number of queues", mask = 0xffffffff },
     [0x08] = { "Interrupt coalescing", default = 0, mask = 0xffff, saveable = true },
     [0x09] = { "Interrupt vector configuration", mask = 0x1ffff, each = true },
@@ -49,45 +53,42 @@ return function(ctl, queue)
   -- Where a feature's current value is kept; one that namespaces have by themselves has a place for each.
   local function place(f, nsid) return features[f].per_namespace and nsid * 256 + f or f end
 
-  function feature.value(f, nsid) return current[place(f, nsid)] or saved(f) end
+  function feature.value(f, nsid) return kept.current[place(f, nsid)] or saved(f) end
 
   -- ---- temperature thresholds (§5.21.1.4): over (THSEL 0) and under (THSEL 1), composite only --------
 
-  local threshold = {}
-
-  function feature.thresholds() return threshold[0], threshold[1] end
+  function feature.thresholds() return kept.threshold[0], kept.threshold[1] end
 
   local temperature = features[0x04]
 
   function temperature.get(v, default)
     local select, which = band(rshift(v, 16), 0xf), band(rshift(v, 20), 3)
     if select ~= 0 or which > 1 then return nil, S.invalid_field end
-    return default and (which == 0 and 0xffff or 0) or threshold[which]
+    return default and (which == 0 and 0xffff or 0) or kept.threshold[which]
   end
 
   function temperature.set(v)
     local select, which = band(rshift(v, 16), 0xf), band(rshift(v, 20), 3)
     if (select ~= 0 and select ~= 0xf) or which > 1 then return S.invalid_field end
-    threshold[which] = band(v, 0xffff)
+    kept.threshold[which] = band(v, 0xffff)
     ctl.health.check_temperature()
     return 0
   end
 
   -- ---- interrupt vectors (§5.21.1.9): whether coalescing is off for one ------------------------------
 
-  local coalescing_off = {}
   local vector = features[0x09]
 
   function vector.get(v, default)
     local n = band(v, 0xffff)
     if n > ctl.queues then return nil, S.invalid_field end
-    return n + (coalescing_off[n] and not default and 0x10000 or 0)
+    return n + (kept.coalescing_off[n] and not default and 0x10000 or 0)
   end
 
   function vector.set(v)
     local n = band(v, 0xffff)
     if n > ctl.queues or n == 0 and band(v, 0x10000) == 0 then return S.invalid_field end
-    coalescing_off[n] = band(v, 0x10000) ~= 0
+    kept.coalescing_off[n] = band(v, 0x10000) ~= 0
     return 0
   end
 
@@ -109,7 +110,7 @@ return function(ctl, queue)
 
   -- ---- timestamp (§5.21.1.14): milliseconds, set by the host, counted on by the device's clock -------------
 
-  local stamp = { value = 0, at = 0, origin = 0 }
+  local stamp = kept.stamp
   local timestamp = features[0x0e]
 
   function timestamp.data(i, c)
@@ -175,7 +176,7 @@ return function(ctl, queue)
     status = row.check and row.check(v) or 0
     if status ~= 0 then return status end
     for _, ns in ipairs(ctl.ns) do
-      if c.nsid == types.ALL or c.nsid == ns.id or not row.per_namespace then current[place(f, ns.id)] = v end
+      if c.nsid == types.ALL or c.nsid == ns.id or not row.per_namespace then kept.current[place(f, ns.id)] = v end
     end
     if row.changed then row.changed(v) end
     if save then
@@ -188,8 +189,8 @@ return function(ctl, queue)
 
   -- Controller reset: what was not saved is forgotten (§7.8).
   function feature.reset()
-    current, coalescing_off = {}, {}
-    threshold[0], threshold[1] = 0xffff, 0
+    kept.current, kept.coalescing_off = {}, {}
+    kept.threshold[0], kept.threshold[1] = 0xffff, 0
     for f, row in pairs(features) do
       if row.changed then row.changed(saved(f)) end
     end

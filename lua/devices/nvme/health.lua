@@ -21,11 +21,16 @@ local ERROR, SMART, NOTICE = 0, 1, 2
 local PAGE_OF = { [ERROR] = 0x01, [SMART] = 0x02, [NOTICE] = 0x04 }
 
 return function(ctl, queue)
-  local health = { waiting = false, AER_LIMIT = AER_LIMIT, ERRORS = ERRORS, kelvin = 310 }
+  local health = { AER_LIMIT = AER_LIMIT, ERRORS = ERRORS }
   local memory = ctl.memory
-  local errors = types.error_array(ERRORS)       -- newest first
-  local held, over, events, silent, changed = {}, {}, {}, {}, {}
-  local critical, powered = 0, now()
+
+  -- errors: the error log, newest first. held: requests without an event; over: those to be completed.
+  -- events that wait; silent: types whose log page is to be read first; changed: namespaces.
+  local kept = state.health or {
+    errors = types.error_array(ERRORS), held = {}, over = {}, events = {}, silent = {}, changed = {},
+    kelvin = 310, critical = 0, powered = now(),
+  }
+  state.health = kept
 
   -- ---- counters; called for every command ------------------------------------------------
 
@@ -40,10 +45,10 @@ return function(ctl, queue)
   -- ---- the error log (§5.14.1.1) -----------------------------------------------------------
 
   local function record(sq_id, cid, status, c)
-    for n = ERRORS - 1, 1, -1 do errors[n] = errors[n - 1] end
-    ffi.fill(errors, 64)
+    for n = ERRORS - 1, 1, -1 do kept.errors[n] = kept.errors[n - 1] end
+    ffi.fill(kept.errors, 64)
     memory.errors = memory.errors + 1
-    local e = errors[0]
+    local e = kept.errors[0]
     e.count, e.sq_id, e.cid, e.status, e.location = memory.errors, sq_id, cid, status * 2, 0xffff
     if c then
       e.nsid = c.nsid
@@ -62,26 +67,26 @@ return function(ctl, queue)
 
   local function enabled(kind, info)
     local config = ctl.feature.value(0x0b)
-    if kind == SMART then return band(config, critical) ~= 0 end
+    if kind == SMART then return band(config, kept.critical) ~= 0 end
     if kind == NOTICE then return band(config, lshift(0x100, info)) ~= 0 end
     return true
   end
 
   local function tell(kind, info)
-    if not ctl.ready or not enabled(kind, info) then return end
-    for _, e in ipairs(events) do
+    if not ctl.live.ready or not enabled(kind, info) then return end
+    for _, e in ipairs(kept.events) do
       if e.kind == kind and e.info == info then return end
     end
-    events[#events + 1] = { kind = kind, info = info }
-    health.waiting = true
+    kept.events[#kept.events + 1] = { kind = kind, info = info }
+    ctl.live.waiting = true
   end
 
   -- The result of the first event that may be told now; it is off the list then.
   local function take()
-    for n, e in ipairs(events) do
-      if not silent[e.kind] then
-        silent[e.kind] = true
-        table.remove(events, n)
+    for n, e in ipairs(kept.events) do
+      if not kept.silent[e.kind] then
+        kept.silent[e.kind] = true
+        table.remove(kept.events, n)
         return bor(e.kind, lshift(e.info, 8), lshift(PAGE_OF[e.kind], 16))
       end
     end
@@ -89,32 +94,33 @@ return function(ctl, queue)
 
   -- Completes held requests that have an event now, or were aborted, as far as there is room.
   function health.report()
-    while #held > 0 do
+    while #kept.held > 0 do
       local result = take()
       if not result then break end
-      over[#over + 1] = { cid = table.remove(held, 1), status = 0, result = result }
+      kept.over[#kept.over + 1] = { cid = table.remove(kept.held, 1), status = 0, result = result }
     end
+    local over = kept.over
     while #over > 0 and queue.complete_held(queue.sq[0], over[1].cid, over[1].status, over[1].result) do
       table.remove(over, 1)
     end
-    health.waiting = false              -- the admin completion queue's doorbell comes back here
+    ctl.live.waiting = false              -- the admin completion queue's doorbell comes back here
   end
 
   -- Asynchronous event request (§5.2)
   function health.request(i, c)
-    if #held == AER_LIMIT then return S.aer_limit end
+    if #kept.held == AER_LIMIT then return S.aer_limit end
     local result = take()
     if result then queue.slots[i].result = result; return 0 end
-    held[#held + 1] = c.cid
+    kept.held[#kept.held + 1] = c.cid
     return queue.HOLD
   end
 
   -- Abort (§5.1) of a held request; false if there is none with that command identifier.
   function health.abort(cid)
-    for n, other in ipairs(held) do
+    for n, other in ipairs(kept.held) do
       if other == cid then
-        over[#over + 1] = { cid = table.remove(held, n), status = S.abort_requested, result = 0 }
-        health.waiting = true
+        kept.over[#kept.over + 1] = { cid = table.remove(kept.held, n), status = S.abort_requested, result = 0 }
+        ctl.live.waiting = true
         return true
       end
     end
@@ -122,7 +128,7 @@ return function(ctl, queue)
   end
 
   function health.reset()
-    held, over, events, silent, health.waiting = {}, {}, {}, {}, false
+    kept.held, kept.over, kept.events, kept.silent, ctl.live.waiting = {}, {}, {}, {}, false
   end
 
   -- A doorbell was written that should not have been. info as in §5.2.1: 0 no such queue, 1 a bad value.
@@ -134,7 +140,7 @@ return function(ctl, queue)
   end
 
   function health.namespace_changed(id)
-    changed[#changed + 1] = id
+    kept.changed[#kept.changed + 1] = id
     tell(NOTICE, 0)
   end
 
@@ -143,27 +149,27 @@ return function(ctl, queue)
   -- Compares the temperature with the thresholds of feature 04h.
   function health.check_temperature()
     local high, low = ctl.feature.thresholds()
-    local bits = (health.kelvin >= high or health.kelvin <= low) and 2 or 0
-    local risen = bits ~= 0 and critical == 0
-    critical = bits
+    local bits = (kept.kelvin >= high or kept.kelvin <= low) and 2 or 0
+    local risen = bits ~= 0 and kept.critical == 0
+    kept.critical = bits
     if risen then tell(SMART, 1) end
   end
 
   -- What a sensor would say, in kelvin: for tests.
   function event.temperature(_, kelvin)
-    health.kelvin = kelvin
+    kept.kelvin = kelvin
     health.check_temperature()
     health.report()
   end
 
   local function smart_page(page)
     local s = ffi.cast(types.smart_ptr, page)
-    s.critical, s.temperature, s.spare, s.spare_threshold = critical, health.kelvin, 100, 10
+    s.critical, s.temperature, s.spare, s.spare_threshold = kept.critical, kept.kelvin, 100, 10
     s.units_read[0] = (memory.sectors_read + 999) / 1000        -- thousands of 512 bytes, rounded up
     s.units_written[0] = (memory.sectors_written + 999) / 1000
     s.reads[0], s.writes[0] = memory.reads, memory.writes
     s.power_cycles[0], s.unsafe_shutdowns[0] = memory.power_cycles, memory.unsafe_shutdowns
-    s.power_on_hours[0] = (memory.power_on_ns + (now() - powered)) / 3600000000000ULL
+    s.power_on_hours[0] = (memory.power_on_ns + (now() - kept.powered)) / 3600000000000ULL
     s.errors[0] = memory.errors
     return 512
   end
@@ -182,7 +188,7 @@ return function(ctl, queue)
   end
 
   local pages = {
-    [0x01] = function(page) ffi.copy(page, errors, ERRORS * 64); return ERRORS * 64 end,
+    [0x01] = function(page) ffi.copy(page, kept.errors, ERRORS * 64); return ERRORS * 64 end,
     [0x02] = smart_page,
     [0x03] = function(page)                             -- firmware: one slot, read-only
       page[0] = 1
@@ -190,7 +196,7 @@ return function(ctl, queue)
       return 512
     end,
     [0x04] = function(page)                             -- changed namespaces, since last asked
-      for n, id in ipairs(changed) do ffi.cast("uint32_t *", page)[n - 1] = id end
+      for n, id in ipairs(kept.changed) do ffi.cast("uint32_t *", page)[n - 1] = id end
       return 4096
     end,
     [0x05] = effects_page,
@@ -209,16 +215,16 @@ return function(ctl, queue)
     if offset > make(ctl.scratch.ptr) then return S.invalid_field end
     if not keep then
       for kind, page in pairs(PAGE_OF) do
-        if page == id then silent[kind], health.waiting = nil, true end
+        if page == id then kept.silent[kind], ctl.live.waiting = nil, true end
       end
-      if id == 0x04 then changed = {} end
+      if id == 0x04 then kept.changed = {} end
     end
     return queue.prp.set(i, ctl.scratch.ptr + offset, len, true)
   end
 
   -- Power off: time since power on is kept.
   function health.power_off()
-    memory.power_on_ns, powered = memory.power_on_ns + (now() - powered), now()
+    memory.power_on_ns, kept.powered = memory.power_on_ns + (now() - kept.powered), now()
   end
 
   return health

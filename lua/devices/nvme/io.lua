@@ -52,7 +52,7 @@ return function(ctl, queue)
     local status = prp.set(i, ns.ptr + at, len, false)
     if status ~= 0 then return status end
     ctl.health.wrote(len)
-    if band(c.cdw12, FUA) ~= 0 or not ctl.write_cache then
+    if band(c.cdw12, FUA) ~= 0 or not ctl.live.write_cache then
       if prp.now(i) ~= 0 then return slots[i].status end
       slots[i].len = 0
       return ns.store:flush() and 0 or S.internal_error

@@ -19,16 +19,18 @@ local band, bnot, lshift = bit.band, bit.bnot, bit.lshift
 local BATCH = 64        -- commands carried out together, at most
 
 return function(ctl)
-  local queue = { HOLD = -1, sq = {}, cq = {} }
+  local live = ctl.live
+  local queue = { HOLD = -1, sq = live.sq, cq = live.cq }
   local sqes, cqes = types.sqe_array(BATCH), types.cqe_array(BATCH)
   local prp = new_prp(sqes, BATCH)
+  prp.set_page(live.page_shift)
   local slots, list, state = prp.slots, prp.list, prp.state
   queue.prp, queue.slots = prp, slots
 
   -- ---- interrupts -----------------------------------------------------------------
 
   local function masked(vector)
-    return ctl.irq ~= "msix" and band(ctl.dev.intms, lshift(1, vector)) ~= 0
+    return live.irq ~= "msix" and band(ctl.dev.intms, lshift(1, vector)) ~= 0
   end
 
   local function pending(vector)
@@ -41,17 +43,16 @@ return function(ctl)
 
   -- The INTx level of a vector: entries wait in one of its queues, and INTMS lets them speak (§7.5.1).
   local function follow(vector)
-    if ctl.irq == "intx" then level(vector, pending(vector) and not masked(vector)) end
+    if live.irq == "intx" then level(vector, pending(vector) and not masked(vector)) end
   end
 
   -- The driver wrote INTMS or INTMC: lines and messages that were held back may speak now.
-  local masks = 0
   function queue.masks_changed()
-    local opened = band(masks, bnot(ctl.dev.intms))
-    masks = ctl.dev.intms
-    for vector = 0, ctl.irq == "msix" and -1 or ctl.queues do
+    local opened = band(live.masks, bnot(ctl.dev.intms))
+    live.masks = ctl.dev.intms
+    for vector = 0, live.irq == "msix" and -1 or ctl.queues do
       follow(vector)
-      if ctl.irq == "msi" and band(opened, lshift(1, vector)) ~= 0 and pending(vector) then
+      if live.irq == "msi" and band(opened, lshift(1, vector)) ~= 0 and pending(vector) then
         raise(vector)
       end
     end
@@ -72,7 +73,7 @@ return function(ctl)
     list:write(ring.base + ring.tail * 16, cqes, first * 16)
     if n > first then list:write(ring.base, cqes + first, (n - first) * 16) end
     local done
-    if cq.interrupts and ctl.irq ~= "intx" and not masked(ring.vector) then
+    if cq.interrupts and live.irq ~= "intx" and not masked(ring.vector) then
       done = list:go(ring.vector)
     else
       done = list:go()
@@ -80,7 +81,7 @@ return function(ctl)
     if not done then return false end
     ring.tail = ring.tail + n
     if ring.tail >= ring.size then ring.tail, ring.phase = ring.tail - ring.size, 1 - ring.phase end
-    if ctl.irq == "intx" then follow(ring.vector) end
+    if live.irq == "intx" then follow(ring.vector) end
     return true
   end
 
@@ -144,7 +145,8 @@ return function(ctl)
 
   local function run(sq, c, i)
     if band(c.flags, 0xc3) ~= 0 then return S.invalid_field end         -- fused, or an SGL
-    local command = sq.commands[c.opcode]
+    local commands = sq.ring.id == 0 and ctl.admin or ctl.io
+    local command = commands[c.opcode]
     if not command then return S.invalid_opcode end
     return (command(i, c, sq))
   end
@@ -172,7 +174,7 @@ return function(ctl)
     local there, space = waiting(ring), room(cq.ring)
     local n = math.min(there, space, sq.batch)
     cq.full = there > 0 and space == 0
-    if n == 0 or not ctl.ready then return false end
+    if n == 0 or not live.ready then return false end
     if not fetch(ring, n) then
       ctl.fatal("a submission queue cannot be read")
       return false
@@ -203,7 +205,7 @@ return function(ctl)
     end
     sq.ring.tail = tail
     serve(sq)
-    if ctl.health.waiting then ctl.health.report() end
+    if live.waiting then ctl.health.report() end
   end
 
   -- The completion queue has room again: whoever waited for it goes on.
@@ -230,9 +232,9 @@ return function(ctl)
       return ctl.health.bad_doorbell(1, "head %d of completion queue %d, which is past its last entry", head, id)
     end
     cq.ring.head = head
-    if ctl.irq == "intx" then follow(cq.ring.vector) end
+    if live.irq == "intx" then follow(cq.ring.vector) end
     if cq.full then resume(cq) end
-    if id == 0 or ctl.health.waiting then ctl.health.report() end
+    if id == 0 or live.waiting then ctl.health.report() end
   end
 
   -- ---- creating and deleting (§5.3 to §5.6) ---------------------------------------------------
@@ -243,9 +245,9 @@ return function(ctl)
                      full = false, users = 0 }
   end
 
-  -- commands: its command set; batch: commands carried out together.
-  function queue.add_sq(id, base, size, cq, commands, batch)
-    queue.sq[id] = { ring = types.ring(base, id, size), cq = cq, commands = commands, batch = batch or BATCH }
+  -- batch: commands carried out together, at most.
+  function queue.add_sq(id, base, size, cq, batch)
+    queue.sq[id] = { ring = types.ring(base, id, size), cq = cq, batch = batch or BATCH }
     cq.users = cq.users + 1
   end
 
@@ -264,7 +266,7 @@ return function(ctl)
   -- Controller reset: no queue is left, no line held.
   function queue.reset()
     for id = 0, ctl.queues do queue.sq[id], queue.cq[id] = nil, nil end
-    masks = 0
+    live.masks = 0
     for vector = 0, ctl.queues do follow(vector) end
   end
 
