@@ -149,8 +149,8 @@ local function check(text, chip)
     xml.fail(nil, "%d lines of rows, fields and values: more than one Lua file can hold",
       select(2, text:gsub("\n", "")))
   end
-  xml.fail(line_of(chip, first.row), "what was read does not make a device: %s%s", first.row and first.row .. ": " or "",
-    (first.message:gsub(", line %d+", ""):gsub(" %(line %d+%)", "")))
+  xml.fail(line_of(chip, first.row), "what was read does not make a device: %s%s",
+    first.row and first.row .. ": " or "", (first.message:gsub(", line %d+", ""):gsub(" %(line %d+%)", "")))
 end
 
 local function guarded(path, f)
