@@ -73,7 +73,8 @@ local function tell_register(dev, reg, element, print)
   local full = handles.full_name(dev, row, element)
   if reg.is_array and not element then
     print(string.format("%s: %d registers of %d bits, %s + 0x%x, one every 0x%x, %s%s", full, reg.count, reg.width,
-      reg.bar.title, reg.offset, reg.inner and reg.inner_stride or reg.stride, show.access(row), reg.doc and "\n  " .. reg.doc or ""))
+      reg.bar.title, reg.offset, reg.inner and reg.inner_stride or reg.stride,
+      show.access(row), reg.doc and "\n  " .. reg.doc or ""))
     for _, line in ipairs(show.field_list(row)) do print(line) end
   else
     print(show.register(full, row, dev:peek(map.element_name(reg, element or 0)), element))

@@ -42,7 +42,8 @@ local function member(node, name)
     return group and { kind = "group", dev = dev, group = group, of = node.kind }
   elseif node.kind == "group" then
     local reg = node.group.members[name] and handles.register_row(dev, node.group.name .. "." .. name)
-    return reg and { kind = "register", dev = dev, reg = reg, index = not reg.inner and node.index or nil, of = node.of }
+    local index = reg and not reg.inner and node.index or nil
+    return reg and { kind = "register", dev = dev, reg = reg, index = index, of = node.of }
   elseif node.kind == "register" then
     for _, f in ipairs(node.reg.fields or {}) do
       if f.name == name then return { kind = "field", field = f } end

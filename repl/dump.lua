@@ -80,8 +80,8 @@ end
 
 -- Through the driver's mappings where the bus tells them, else by a DMA read.
 local function dma_bytes(dev, from, len)
-  local map, bytes, i = ffi.new "struct mb_dma_mapping[1]", {}, 0
-  local ret = C.mb_dma_mapping(dev.ctx.ptr, i, map)
+  local mapping, bytes, i = ffi.new "struct mb_dma_mapping[1]", {}, 0
+  local ret = C.mb_dma_mapping(dev.ctx.ptr, i, mapping)
   if ret < 0 then
     local buf = ffi.new("uint8_t[?]", len)
     local piece = ffi.new "struct mb_dma_piece[1]"
@@ -92,11 +92,11 @@ local function dma_bytes(dev, from, len)
     from_pointer(buf, bytes, 0, len)
   end
   while ret > 0 do
-    local bus, size = tonumber(map[0].bus), tonumber(map[0].size)
+    local bus, size = tonumber(mapping[0].bus), tonumber(mapping[0].size)
     local first, last = math.max(from, bus), math.min(from + len, bus + size)
-    if first < last then from_pointer(map[0].ptr + (first - bus), bytes, first - from, last - first) end
+    if first < last then from_pointer(mapping[0].ptr + (first - bus), bytes, first - from, last - first) end
     i = i + 1
-    ret = C.mb_dma_mapping(dev.ctx.ptr, i, map)
+    ret = C.mb_dma_mapping(dev.ctx.ptr, i, mapping)
   end
   if next(bytes) == nil then
     fail("md: the driver of %s has mapped nothing at bus address 0x%x; `dma %s` shows its mappings", dev.name, from,

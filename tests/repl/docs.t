@@ -27,6 +27,6 @@ for word in $words; do
 	case $word in
 	'?'|'??'|peek|poke|read|write) continue ;;
 	esac
-	ok "$word stands there" grep -Eq "^\`$word[ \`]" docs/prompt.md
+	ok "$word stands there" grep -Eq "^\`${word}[ \`]" docs/prompt.md
 done
 done_testing

@@ -114,6 +114,17 @@ type_line 'edu.livness'
 sees 'a dumb terminal gets its answers' '^error: edu has no register'
 type_line '6 * 7'
 sees 'and values' '^0x2a \(42\)$'
+type_line 'd = driver "edu"'
+type_line 'trace on'
+at_prompt
+type_line 'd.liveness = 5'
+sees 'and the trace' '^edu  write  liveness = 0x00000005$'
+at_prompt
+type_text 'edu.li'
+keys Tab
+ends_with 'and TAB' '> edu.liveness'
+keys C-c
+at_prompt
 is 'and no escape sequence' "$(grep -c $'\e' "$mb_tmp/raw")" 0
 keys C-d
 sees 'and ends' '^\[status 0\]$'
