@@ -124,6 +124,8 @@ static void handle(struct mb_device *dev, const struct pciem_request *r)
 		mb_dispatch_reset(dev, r->data);
 		break;
 	case PCIEM_REQ_CONFIG_WRITE:
+		if (dev->traced)
+			mb_watch_access(dev, MB_TRACE_CONFIG_WRITE, 0, r->offset, r->size, r->data);
 		mb_dispatch_config_write(dev, r->offset, r->size, r->data);
 		if (r->slot != MB_NONE)
 			answer(p, r, 0);
