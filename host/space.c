@@ -23,7 +23,7 @@ static int add_cap(struct mb_config *c, const struct mb_cap *cap)
 	case MB_CAP_ID_PM:
 		return mb_cap_pm(c);
 	case MB_CAP_ID_EXPRESS:
-		return mb_cap_express(c);
+		return mb_cap_express(c, cap->flr);
 	case MB_CAP_ID_MSI:
 		while (log2 < 5 && 1u << log2 < cap->vectors)
 			log2++;

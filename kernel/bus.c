@@ -174,18 +174,24 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int offset, int
 		return PCIBIOS_SUCCESSFUL;
 	}
 	changed = mb_config_write(&s->config, offset, size, val);
+	if (changed & MB_CFG_FLR)
+		changed |= pciem_setup_reset(s);
 	command = mb_config_get(&s->config, MB_PCI_COMMAND, 2);
 	power = mb_config_power(&s->config);
 	if (changed & MB_CFG_BAR)
 		follow_bars(s);
 	raw_spin_unlock_irqrestore(&s->config_lock, flags);
 
-	if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX))
+	if (changed & MB_CFG_FLR)
+		pciem_irq_reset(s);
+	else if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX))
 		pciem_irq_recheck(s);
 	if (changed & MB_CFG_COMMAND && s->native)
 		tell_command(s, command);
 	if (changed & MB_CFG_PM && s->native)
 		tell_power(s, power);
+	if (changed & MB_CFG_FLR && s->native)
+		pciem_queue_reset(s, offset, size, 1);
 	if (watched(s, offset, size))
 		pciem_queue_config_write(s, offset, size, val);
 	return PCIBIOS_SUCCESSFUL;

@@ -202,21 +202,32 @@ static u32 irq_mode(const struct mb_intr *in)
 	return in->mode == MB_INTR_MSI ? 2 : 3;
 }
 
-void pciem_irq_recheck(struct pciem_session *s)
+static void look_again(struct pciem_session *s,
+		       void (*look)(struct mb_intr *in, const struct mb_config *c))
 {
 	struct pciem_irqs *q = s->irqs;
 	unsigned long flags;
 
 	if (!q)
 		return;
-	/* Read under both locks, so that of two rechecks the later sees the later state. */
+	/* Read under both locks, so that of two looks the later sees the later state. */
 	raw_spin_lock_irqsave(&q->lock, flags);
 	raw_spin_lock(&s->config_lock);
-	mb_intr_config(&q->intr, &s->config);
+	look(&q->intr, &s->config);
 	raw_spin_unlock(&s->config_lock);
 	pciem_queue_irq_mode(s, irq_mode(&q->intr));
 	send_all(q);
 	raw_spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void pciem_irq_recheck(struct pciem_session *s)
+{
+	look_again(s, mb_intr_config);
+}
+
+void pciem_irq_reset(struct pciem_session *s)
+{
+	look_again(s, mb_intr_reset);
 }
 
 void pciem_irq_live(struct pciem_session *s)

@@ -141,6 +141,8 @@ int pciem_setup_ids(struct pciem_session *s, const struct pciem_config_space *c)
 int pciem_setup_space(struct pciem_session *s, const struct pciem_space *c);
 int pciem_setup_regs(struct pciem_session *s, struct pciem_regs *c);
 int pciem_setup_watch(struct pciem_session *s, const struct pciem_config_watch *c);
+/* Configuration space as it was then, for a reset; MB_CFG_*. Under s->config_lock. */
+u32 pciem_setup_reset(struct pciem_session *s);
 int pciem_setup_finish(struct pciem_session *s);	/* at REGISTER: is it a device? */
 
 /* ---- ioctl.c -------------------------------------------------------------------- */
@@ -176,6 +178,8 @@ int pciem_irq(struct pciem_session *s, u32 vector, u32 op);
 int pciem_irq_inject(struct pciem_session *s, u32 vector);
 /* A mask, an enable bit or the COMMAND register may have changed: look at every vector again. */
 void pciem_irq_recheck(struct pciem_session *s);
+/* The function was reset, its configuration is so already. */
+void pciem_irq_reset(struct pciem_session *s);
 /* Puts the live bits into s->config, before a read that may see them; any context. */
 void pciem_irq_live(struct pciem_session *s);
 /* Is [offset, offset + size) of this BAR inside the MSI-X table or the PBA? */
@@ -221,6 +225,8 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 		       bool write, bool may_sleep);
 /* A driver's write of watched configuration space: until the host has answered, or can not. */
 void pciem_queue_config_write(struct pciem_session *s, u32 offset, unsigned int size, u32 data);
+/* A driver's reset of the function by a write there, likewise. */
+void pciem_queue_reset(struct pciem_session *s, u32 offset, unsigned int size, u32 kind);
 /* Before a driver's read there: waits for what was posted. False: not in time, ones are read. */
 bool pciem_queue_config_read(struct pciem_session *s, u32 offset, unsigned int size);
 /* Tell the host of something that nobody waits for; any context. False: queue full, not told. */

@@ -349,11 +349,12 @@ static bool host_serves(struct pciem_session *s)
 }
 
 /* Nothing is lost because nobody can wait: then the host hears of it all the same. */
-void pciem_queue_config_write(struct pciem_session *s, u32 offset, unsigned int size, u32 data)
+static void config_request(struct pciem_session *s, u8 type, u32 offset, unsigned int size,
+			   u32 data)
 {
 	struct pciem_request req = {
-		.type = PCIEM_REQ_CONFIG_WRITE, .bar = PCIEM_BAR_CONFIG, .size = size,
-		.offset = offset, .data = data, .row = MB_NONE, .slot = MB_NONE,
+		.type = type, .bar = PCIEM_BAR_CONFIG, .size = size, .offset = offset,
+		.data = data, .row = MB_NONE, .slot = MB_NONE,
 	};
 	bool may_sleep = pciem_may_sleep(!irqs_disabled());
 
@@ -364,6 +365,16 @@ void pciem_queue_config_write(struct pciem_session *s, u32 offset, unsigned int 
 		pciem_warn(s, "queue full: the host is not told of a write of configuration space at 0x%x\n",
 			   offset);
 	}
+}
+
+void pciem_queue_config_write(struct pciem_session *s, u32 offset, unsigned int size, u32 data)
+{
+	config_request(s, PCIEM_REQ_CONFIG_WRITE, offset, size, data);
+}
+
+void pciem_queue_reset(struct pciem_session *s, u32 offset, unsigned int size, u32 kind)
+{
+	config_request(s, PCIEM_REQ_RESET, offset, size, kind);
 }
 
 bool pciem_queue_config_read(struct pciem_session *s, u32 offset, unsigned int size)

@@ -61,7 +61,7 @@ static int add_cap(struct mb_config *c, const struct pciem_cap_config *cap)
 		at = mb_cap_pm(c);
 		break;
 	case PCIEM_CAP_PCIE:
-		at = mb_cap_express(c);
+		at = mb_cap_express(c, false);
 		break;
 	case PCIEM_CAP_VSEC:
 		at = mb_cap_vendor(c, NULL, NULL, 0);
@@ -298,6 +298,11 @@ int pciem_setup_watch(struct pciem_session *s, const struct pciem_config_watch *
 		return -EFAULT;
 	bitmap_copy(s->watched, map, MB_CONFIG_SIZE);
 	return 0;
+}
+
+u32 pciem_setup_reset(struct pciem_session *s)
+{
+	return s->setup->space ? mb_config_reset(&s->config, s->setup->space->val) : 0;
 }
 
 int pciem_setup_finish(struct pciem_session *s)

@@ -89,6 +89,7 @@ struct mb_cap {
 	uint32_t vectors;		/* MSI: 1, 2, 4 … 32; MSI-X: 1 to 2048 */
 	uint32_t bar, table, pba;	/* MSI-X: where table and PBA live */
 	uint32_t masking, is64;		/* MSI: per-vector masks, 64-bit address */
+	uint32_t flr;			/* EXPRESS: takes a Function Level Reset */
 	uint32_t len;			/* VENDOR: after the length byte, 189; extended: after the header, 192 */
 	uint8_t bytes[192], wmask[192];
 	uint8_t w1c[192];		/* extended: bits that a written 1 clears */

@@ -122,6 +122,8 @@ static void handle(struct mb_device *dev, const struct pciem_request *r)
 		break;
 	case PCIEM_REQ_RESET:
 		mb_dispatch_reset(dev, r->data);
+		if (r->slot != MB_NONE)
+			answer(p, r, 0);
 		break;
 	case PCIEM_REQ_CONFIG_WRITE:
 		if (dev->traced)

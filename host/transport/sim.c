@@ -27,6 +27,7 @@ struct sim_map {
 
 struct sim {
 	struct mb_config config;
+	uint8_t reset[MB_CONFIG_SIZE];	/* configuration space as it began */
 	struct mb_intr intr;
 	uint32_t nmessages;
 	uint32_t *taken;		/* delivered and not asked for yet, a count a message */
@@ -136,6 +137,21 @@ static uint32_t config_read(struct mb_device *dev, uint32_t offset, uint32_t siz
 	return mb_dispatch_config_read(dev, offset, size, mb_config_read(&s->config, offset, size));
 }
 
+/* What a write to configuration space changed, a Function Level Reset included */
+static uint32_t write_image(struct sim *s, uint32_t offset, uint32_t size, uint32_t value)
+{
+	uint32_t changed = mb_config_write(&s->config, offset, size, value);
+
+	if (changed & MB_CFG_FLR) {
+		changed |= mb_config_reset(&s->config, s->reset);
+		mb_intr_reset(&s->intr, &s->config);
+	} else if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX)) {
+		mb_intr_config(&s->intr, &s->config);
+	}
+	deliver(s);
+	return changed;
+}
+
 static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, uint32_t value)
 {
 	struct sim *s = dev->bus_data;
@@ -143,12 +159,7 @@ static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, 
 
 	if (!is_config_access(offset, size))
 		return;
-	changed = mb_config_write(&s->config, offset, size, value);
-
-	if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX)) {
-		mb_intr_config(&s->intr, &s->config);
-		deliver(s);
-	}
+	changed = write_image(s, offset, size, value);
 	if (changed & MB_CFG_COMMAND) {
 		dev->call.value = mb_config_get(&s->config, MB_PCI_COMMAND, 2);
 		mb_dispatch(dev, MB_EV_COMMAND, MB_NONE);
@@ -157,6 +168,8 @@ static void config_write(struct mb_device *dev, uint32_t offset, uint32_t size, 
 		dev->call.value = mb_config_get(&s->config, s->config.pm + 4, 1) & 3;
 		mb_dispatch(dev, MB_EV_POWER, MB_NONE);
 	}
+	if (changed & MB_CFG_FLR)
+		mb_dispatch_reset(dev, 1);
 	mb_dispatch_config_write(dev, offset, size, value);
 }
 
@@ -327,6 +340,7 @@ static int attach(struct mb_device *dev, const char *path, struct mb_error *err)
 		return mb_fail(err, "%s: no memory", dev->desc.name);
 	if (mb_space_build(&s->config, &dev->desc, err))
 		goto fail;
+	memcpy(s->reset, s->config.val, sizeof(s->reset));
 	s->next_bus = SIM_FIRST_BUS;
 	if (make_interrupts(dev, s, err))
 		goto fail;

@@ -43,7 +43,7 @@ int mb_cap_pm(struct mb_config *c)
 }
 
 /* PCIe 6.0 §7.5.3. No slot, no root: those registers stay zero. */
-int mb_cap_express(struct mb_config *c)
+int mb_cap_express(struct mb_config *c, bool flr)
 {
 	int at = c->express ? -1 : append(c, MB_CAP_EXPRESS, 0x3c);
 
@@ -51,7 +51,8 @@ int mb_cap_express(struct mb_config *c)
 		return -1;
 	c->express = (u16)at;
 	field(c, at + 0x02, 2, 0x0002, 0);		/* version 2, endpoint */
-	field(c, at + 0x04, 4, 0x00008021, 0);		/* role-based errors, tags of 8 bits, 256 B */
+	/* role-based errors, tags of 8 bits, 256 B */
+	field(c, at + 0x04, 4, 0x00008021 | (flr ? 0x10000000 : 0), 0);
 	field(c, at + 0x08, 2, 0x2810, 0x79ff);		/* 512 B reads, no snoop, relaxed order */
 	c->w1c[at + 0x0a] = 0x0f;			/* errors detected */
 	field(c, at + 0x0c, 4, 0x00400043, 0);		/* x4, 8 GT/s, no ASPM */

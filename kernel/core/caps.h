@@ -19,8 +19,10 @@
 /* mb_cap_pm() - power management, version 3: D0 and D3hot, no PME, no reset on the way back */
 int mb_cap_pm(struct mb_config *c);
 
-/* mb_cap_express() - PCI Express endpoint, version 2: 8 GT/s, x4, no FLR */
-int mb_cap_express(struct mb_config *c);
+/* mb_cap_express() - PCI Express endpoint, version 2: 8 GT/s, x4; @flr: it can be reset by itself,
+ * and whoever carries out writes does so (MB_CFG_FLR)
+ */
+int mb_cap_express(struct mb_config *c, bool flr);
 
 /* mb_cap_msi() - @log2_vectors: 0 to 5 */
 int mb_cap_msi(struct mb_config *c, unsigned int log2_vectors, bool has_64bit, bool has_masking);

@@ -64,6 +64,7 @@ enum {
 #define MB_CFG_MSI	4u	/* MSI control or mask bits */
 #define MB_CFG_MSIX	8u	/* MSI-X control */
 #define MB_CFG_PM	16u	/* the power state */
+#define MB_CFG_FLR	32u	/* nothing yet: a Function Level Reset is to begin */
 
 /**
  * struct mb_config - configuration space
@@ -127,6 +128,12 @@ u32 mb_config_write(struct mb_config *c, u32 offset, unsigned int size, u32 data
  */
 u32 mb_config_get(const struct mb_config *c, u32 offset, unsigned int size);
 void mb_config_set(struct mb_config *c, u32 offset, unsigned int size, u32 data);
+
+/* mb_config_reset() - what a Function Level Reset does here: every bit that software can change, or
+ * clear, becomes that of @reset (MB_CONFIG_SIZE bytes), but for Max_Payload_Size and the control of
+ * the link (PCIe 6.0 §6.6.2). Returns MB_CFG_* of what is now different.
+ */
+u32 mb_config_reset(struct mb_config *c, const u8 *reset);
 
 /* mb_config_poke() - the model's hand: the bits of @mask become those of @value. @size 1, 2 or 4
  * bytes at an aligned @offset from 0x40 on. Not its to change are capabilities, apart from what

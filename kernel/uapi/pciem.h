@@ -250,7 +250,7 @@ enum pciem_request_type {
 	PCIEM_REQ_GUEST_ERROR,	/* row: enum mb_guest_error; told once for each place and kind */
 	PCIEM_REQ_TIMEOUT,	/* a waited-for access was given up: told after the fact */
 	PCIEM_REQ_COMMAND,	/* data: the new COMMAND register */
-	PCIEM_REQ_RESET,	/* data: 1 FLR, 2 power state change to D0, 3 bus reset */
+	PCIEM_REQ_RESET,	/* data: 1 FLR; the driver waits unless slot is ~0 */
 	PCIEM_REQ_REMOVED,	/* STOP is through: the device has left the bus */
 	PCIEM_REQ_CONFIG_WRITE,	/* of a watched byte; the driver waits unless slot is ~0 */
 	PCIEM_REQ_POWER,	/* data: the new power state, 0 (D0) to 3 (D3hot) */

@@ -39,7 +39,7 @@ static void test_list(void **state)
 	assert_int_equal(mb_cap_vendor(&c, three, NULL, 3), 0x48);	/* 6 bytes: next at 0x50 */
 	assert_int_equal(mb_cap_msi(&c, 0, false, false), 0x50);	/* 10 bytes */
 	assert_int_equal(mb_cap_msix(&c, 0, 0, 1, 0x10), 0x5c);
-	assert_int_equal(mb_cap_express(&c), 0x68);
+	assert_int_equal(mb_cap_express(&c, false), 0x68);
 	assert_int_equal(mb_config_read(&c, 0x40, 2), 0x4801);
 	assert_int_equal(mb_config_read(&c, 0x48, 2), 0x5009);
 	assert_int_equal(mb_config_read(&c, 0x50, 2), 0x5c05);
@@ -52,7 +52,7 @@ static void test_list(void **state)
 	assert_int_equal(mb_cap_pm(&c), -1);		/* once each */
 	assert_int_equal(mb_cap_msi(&c, 0, true, true), -1);
 	assert_int_equal(mb_cap_msix(&c, 0, 0, 1, 0x10), -1);
-	assert_int_equal(mb_cap_express(&c), -1);
+	assert_int_equal(mb_cap_express(&c, false), -1);
 }
 
 static void test_room(void **state)
@@ -116,7 +116,7 @@ static void test_express(void **state)
 	u32 at, links;
 
 	(void)state;
-	at = (u32)mb_cap_express(&c);
+	at = (u32)mb_cap_express(&c, false);
 	assert_int_equal(mb_config_read(&c, at + 2, 2), 0x0002);
 	links = mb_config_read(&c, at + 0x0c, 4);
 	assert_int_equal(links & 0xf, 3);		/* 8 GT/s */
@@ -133,6 +133,20 @@ static void test_express(void **state)
 	assert_int_equal(mb_config_read(&c, at + 0x28, 2), 0x001f);
 	mb_config_write(&c, at + 0x0c, 4, 0);
 	assert_int_equal(mb_config_read(&c, at + 0x0c, 4), links);
+}
+
+static void test_flr(void **state)
+{
+	u32 at;
+
+	(void)state;
+	at = (u32)mb_cap_express(&c, true);
+	assert_int_equal(mb_config_read(&c, at + 4, 4), 0x10008021);
+	assert_int_equal(mb_config_write(&c, at + 8, 2, 0x8000), MB_CFG_FLR);
+	assert_int_equal(mb_config_read(&c, at + 8, 2), 0);	/* Initiate FLR reads as 0 */
+	assert_int_equal(mb_config_write(&c, at + 9, 1, 0xa0), MB_CFG_FLR);
+	assert_int_equal(mb_config_write(&c, at + 8, 1, 0x80), 0);
+	assert_int_equal(mb_config_write(&c, at + 8, 4, 0x28ff), 0);
 }
 
 /* Every shape: where data, mask and pending are, and which bits take a write */
@@ -223,6 +237,7 @@ int main(void)
 		cmocka_unit_test_setup(test_room, fresh),
 		cmocka_unit_test_setup(test_extended, fresh),
 		cmocka_unit_test_setup(test_express, fresh),
+		cmocka_unit_test_setup(test_flr, fresh),
 		cmocka_unit_test_setup(test_msi, fresh),
 		cmocka_unit_test_setup(test_msix, fresh),
 		cmocka_unit_test_setup(test_vendor, fresh),

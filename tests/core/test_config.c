@@ -252,7 +252,7 @@ static void test_find_cap(void **state)
 
 	(void)state;
 	assert_int_equal(mb_config_find_cap(c, MB_CAP_PM), 0);
-	mb_cap_express(c);
+	mb_cap_express(c, false);
 	mb_cap_pm(c);
 	assert_int_equal(mb_config_find_cap(c, MB_CAP_EXPRESS), 0x40);
 	assert_int_equal(mb_config_find_cap(c, MB_CAP_PM), 0x7c);
@@ -270,7 +270,7 @@ static struct mb_config *whole(void)
 	u8 vendor[5] = { 1, 2, 3, 4, 5 }, mask[5] = { 0, 0, 0xff, 0, 0 };
 
 	mb_cap_pm(c);			/* 0x40 */
-	mb_cap_express(c);		/* 0x48 */
+	mb_cap_express(c, false);		/* 0x48 */
 	mb_cap_msi(c, 2, true, true);	/* 0x84 */
 	mb_cap_msix(c, 0, 0, 4, 0x800);	/* 0x9c */
 	mb_cap_vendor(c, vendor, mask, 5);	/* 0xa8 */
@@ -453,6 +453,51 @@ static void test_power_state(void **state)
 	assert_int_equal(mb_config_power(c), 0);
 }
 
+/* PCIe 6.0 §6.6.2: what a Function Level Reset puts back, and what it leaves alone. */
+static void test_reset(void **state)
+{
+	static u8 image[MB_CONFIG_SIZE];
+	struct mb_config *c = fresh();
+	int express = mb_cap_express(c, true), msi = mb_cap_msi(c, 2, true, false);
+	int pm = mb_cap_pm(c);
+	u32 status = mb_config_read(c, MB_PCI_STATUS, 2);
+
+	(void)state;
+	mb_config_bar(c, 0, 4096, 0);
+	mb_config_bar(c, 2, 1ull << 33, MB_BAR_64 | MB_BAR_PREFETCH);
+	memcpy(image, c->val, sizeof(image));
+	assert_int_equal(mb_config_reset(c, image), 0);
+	mb_config_write(c, MB_PCI_COMMAND, 2, 0x0406);
+	mb_config_set(c, MB_PCI_STATUS, 2, status | 0x8000);
+	mb_config_write(c, MB_PCI_BAR0, 4, 0xfebf0000);
+	mb_config_write(c, MB_PCI_BAR0 + 12, 4, 0x80);
+	mb_config_write(c, MB_PCI_INT_LINE, 1, 9);
+	mb_config_write(c, msi + 2, 2, 1);
+	mb_config_write(c, msi + 4, 4, 0xfee00000);
+	mb_config_write(c, pm + 4, 2, 3);
+	mb_config_write(c, express + 8, 2, 0x584f);	/* MPS 512, reads of 4 KiB, no relaxed order */
+	mb_config_write(c, express + 0x10, 2, 0x0042);
+	mb_config_write(c, express + 0x30, 2, 0x0001);
+	mb_config_write(c, express + 0x28, 2, 0x0015);
+	mb_config_poke(c, 0xf0, 4, ~0u, 0x12345678);	/* the model's: its own reset */
+	assert_int_equal(mb_config_reset(c, image),
+			 MB_CFG_COMMAND | MB_CFG_BAR | MB_CFG_MSI | MB_CFG_PM);
+	assert_int_equal(mb_config_read(c, MB_PCI_COMMAND, 2), 0);
+	assert_int_equal(mb_config_read(c, MB_PCI_STATUS, 2), status);
+	assert_int_equal(mb_config_read(c, MB_PCI_BAR0, 4), 0);
+	assert_int_equal(mb_config_read(c, MB_PCI_BAR0 + 8, 4), MB_BAR_64 | MB_BAR_PREFETCH);
+	assert_int_equal(mb_config_read(c, MB_PCI_BAR0 + 12, 4), 0);
+	assert_int_equal(mb_config_read(c, MB_PCI_INT_LINE, 1), 0);
+	assert_int_equal(mb_config_read(c, msi + 4, 4), 0);
+	assert_int_equal(mb_config_power(c), 0);
+	assert_int_equal(mb_config_read(c, express + 8, 2), 0x2810 | 0x40);
+	assert_int_equal(mb_config_read(c, express + 0x10, 2), 0x0042);
+	assert_int_equal(mb_config_read(c, express + 0x30, 2), 0x0001);
+	assert_int_equal(mb_config_read(c, express + 0x28, 2), 0);
+	assert_int_equal(mb_config_read(c, 0xf0, 4), 0x12345678);
+	assert_int_equal(mb_config_bar_size(c, 2), 1ull << 33);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_check_random),
 		cmocka_unit_test(test_poke),
 		cmocka_unit_test(test_power_state),
+		cmocka_unit_test(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,28 @@ describe("a reset", function()
     assert.equals("", support.take_said())
   end)
 
+  it("by the driver's own Function Level Reset", function()
+    local _, t = load("cap.express { flr = true }\ncap.msi { vectors = 1 }\n" .. text:gsub("0x60", "0xa0"))
+    local express, msi = t:find_cap(0x10), t:find_cap(5)
+    t:config_write(msi + 2, 2, 1)
+    t.a, t.keep, t.c = 9, 9, 9
+    t:config_write(express + 8, 2, 0xa810)
+    assert.equals("flr", seen[1])
+    assert.equals(0x2810, t:config_read(express + 8, 2))
+    assert.same({ 0, 0, 3 }, { t:config_read(4, 2), t:config_read(msi + 2, 2) % 2, t:config_read(0xa0, 4) })
+    assert.equals(0xffffffff, t:bus_read(0, 0, 4))      -- memory decoding is off
+    t:config_write(4, 2, 6)
+    assert.same({ 1, 9 }, { t.a, t.keep })
+    assert.same({ "flr" }, { seen[1], seen[2] })
+  end)
+
+  it("is not begun where the capability does not offer it", function()
+    local _, t = load("cap.express {}\n" .. text:gsub("0x60", "0xa0"))
+    t.a = 9
+    t:config_write(t:find_cap(0x10) + 8, 2, 0xa810)
+    assert.same({ 9, nil }, { t.a, seen[1] })
+  end)
+
   it("of a kind that there is not is refused", function()
     local _, t = load(text)
     assert.has_error(function() t:reset "warm" end)

@@ -3,9 +3,15 @@
 -- read to be seen, and what the device hears of power states.
 --
 -- Try it:  tests/vm/run config
-device "config" { id = "1234:c0f6", caps = { cap.pm {}, cap.vendor { bytes = "\1\2\3\4\5" }, cap.express {} }, timeout = 1*s }
+device "config" {
+  id = "1234:c0f6", timeout = 1*s,
+  caps = { cap.pm {}, cap.vendor { bytes = "\1\2\3\4\5" }, cap.express { flr = true } }
+}
 
 function on.power(dev, state) dev.powers = dev.powers % 0x1000000 * 16 + state + 1 end
+
+function on.bus_master(dev, yes) log("bus master %s", tostring(yes)) end
+function on.reset(dev, kind) log("reset %s: base %x", kind, dev.base) end
 
 config {
   special = { 0x4c, rw, 0x55, width = 8 },              -- in the vendor-specific capability

@@ -59,6 +59,24 @@ done
 is 'D3hot and D0 were told to on.power' "$(driver_said powers)" 0x41
 ok 'the driver is unloaded' rmmod configtest
 
+# ---- Function Level Reset --------------------------------------------------------------------------------------
+
+is 'Linux would reset it by itself' "$(cat "/sys/bus/pci/devices/$at/reset_method")" flr
+command=$(get 04.w) place=$(get 10.l)
+setpci -s "$at" a0.w=9999 a8.l=9 3c.b=55
+ok 'and does' bash -c "echo 1 >/sys/bus/pci/devices/$at/reset"
+like 'on.reset hears of it, with registers at their reset values' "$(cat "$mb_device_log")" 'config: reset flr: base 0'
+is 'once' "$(grep -c 'reset flr' "$mb_device_log")" 1
+is 'configuration registers are at theirs' "$(get a0.w)" 1234
+is 'a once register takes a write again' "$(put a8.l b)" 0000000b
+is 'what Linux restores is as it was' "$(get 04.w) $(get 10.l)" "$command $place"
+setpci -s "$at" 04.w=6
+setpci -s "$at" CAP_EXP+8.w=a810
+is 'the same by hand: COMMAND and BAR are zero' "$(get 04.w) $(get 10.l)" '0000 00000000'
+is 'Initiate FLR reads as zero' "$(get CAP_EXP+8.w)" 2810
+like 'on.bus_master hears of it' "$(tail -n 2 "$mb_device_log")" 'bus master false.*reset flr'
+setpci -s "$at" 04.w="$command" 10.l="$place"
+
 # ---- one processor: whoever holds it cannot wait for the host ---------------------------------------------------
 
 if echo 0 >/sys/devices/system/cpu/cpu1/online; then

@@ -17,7 +17,7 @@ M.ids = { pm = 0x01, msi = 0x05, vendor = 0x09, express = 0x10, msix = 0x11 }
 -- Options of each builder, and what cap.NAME{} of the design has no builder yet.
 local options = {
   pm = {},
-  express = {},
+  express = { flr = "boolean" },
   msi = { vectors = "number", masking = "boolean", is64 = "boolean" },
   msix = { vectors = "number", bar = "number", table = "number", pba = "number" },
   vendor = { bytes = "string or table", wmask = "string or table" },
@@ -293,6 +293,7 @@ local function fill_cap(to, c)
   to.vectors = c.vectors or 0
   to.bar, to.table, to.pba = c.bar or 0, c.table or 0, c.pba or 0
   to.masking = c.masking and 1 or 0
+  to.flr = c.flr and 1 or 0
   to.is64 = c.is64 == false and 0 or 1
   to.len = c.bytes and #c.bytes or 0
   for i, b in ipairs(c.bytes or {}) do to.bytes[i - 1] = b end
