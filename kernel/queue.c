@@ -342,10 +342,13 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 
 /* ---- configuration space ------------------------------------------------------------------------- */
 
-/* Before START the host is inside REGISTER, and does not answer. */
+/* Before START the host is inside REGISTER, and does not answer. Nor does it answer itself: its
+ * prompt may show the space by way of sysfs.
+ */
 static bool host_serves(struct pciem_session *s)
 {
-	return smp_load_acquire(&s->phase) >= PCIEM_STARTED;
+	return smp_load_acquire(&s->phase) >= PCIEM_STARTED &&
+	       READ_ONCE(s->queue->server) != current;
 }
 
 /* Nothing is lost because nobody can wait: then the host hears of it all the same. */

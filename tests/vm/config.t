@@ -48,6 +48,8 @@ is 'a byte of a vendor-specific capability' "$(put 4c.b 66)" 66
 setpci -s "$at" bc.b=77
 is 'set by the hook of another register' "$(get 4c.b)" 77
 is 'in extended configuration space' "$(put 200.l cafef00d)" cafef00d
+ln -s "/sys/bus/pci/devices/$at/config" /run/own-config
+is 'a hook may look at its own configuration space in sysfs: nobody waits for himself' "$(put c8.l 1)" 00005678
 is 'a header register is none of these' "$(put 3c.b 7)" 07
 
 # ---- a driver ------------------------------------------------------------------------------------------------
