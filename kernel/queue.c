@@ -81,6 +81,17 @@ bool pciem_queue_tell(struct pciem_session *s, const struct pciem_request *req)
 	return s->queue && put(s->queue, req);
 }
 
+/*
+ * How long a driver waits. A device that is new on its bus has the second that one
+ * gets after a reset (PCIe 6.0 section 6.6.1): its host may not have come yet.
+ */
+static u64 patience(struct pciem_session *s)
+{
+	u64 ns = READ_ONCE(s->timeout_ns);
+
+	return pciem_queue_head(s->queue) ? ns : max_t(u64, ns, NSEC_PER_SEC);
+}
+
 /* ---- waiting for room, and for what was posted --------------------------------------------- */
 
 /* Posts a request, waiting for room as long as the host moves at all. False: it is dead. */
@@ -137,7 +148,7 @@ static bool wait_handled(struct pciem_session *s, bool may_sleep)
 	/* What is posted will not be handled in time, and masks say more than ones. */
 	if (unlikely(host_cannot_run(s, may_sleep)))
 		return true;
-	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
+	pciem_wait_begin(&w, s->queue, may_sleep, patience(s));
 	do {
 		if (handled(q, target))
 			return true;
@@ -152,7 +163,7 @@ static int take_slot(struct pciem_session *s, bool may_sleep)
 	struct pciem_queue_state *q = s->queue;
 	struct pciem_wait w;
 
-	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
+	pciem_wait_begin(&w, s->queue, may_sleep, patience(s));
 	do {
 		unsigned int i = find_next_zero_bit(q->slots, PCIEM_QUEUE_SLOTS, PCIEM_QUEUE_OWN);
 
@@ -185,7 +196,7 @@ static bool wait_for_answer(struct pciem_session *s, u32 slot, u32 gen, bool may
 {
 	struct pciem_wait w;
 
-	pciem_wait_begin(&w, s->queue, may_sleep, READ_ONCE(s->timeout_ns));
+	pciem_wait_begin(&w, s->queue, may_sleep, patience(s));
 	while (!answered(s, slot, gen)) {
 		if (READ_ONCE(s->dead))
 			return false;
@@ -214,7 +225,7 @@ static void give_up(struct pciem_session *s, const struct pciem_request *req)
 	if (__ratelimit(&s->queue->reported))
 		pciem_warn(s, "%s + 0x%llx: a %s of %u bytes was not answered in %llu us\n",
 			   where, req->offset, req->type == PCIEM_REQ_READ ? "read" : "write",
-			   req->size, READ_ONCE(s->timeout_ns) / 1000);
+			   req->size, patience(s) / 1000);
 	told.type = PCIEM_REQ_TIMEOUT;
 	pciem_queue_tell(s, &told);
 }

@@ -14,6 +14,7 @@ local NAMESPACES = option("namespaces", 1, "1 to 32")
 local QUEUES     = option("queues", 16, "I/O queues, 1 to 16; each has an interrupt vector with MSI-X")
 local LBA        = option("lba", 512, "bytes of a block until formatted otherwise: 512 or 4096")
 local SERIAL     = option("serial", "MOON0001", "serial number; every identifier is made from it")
+local TIMEOUT    = option("timeout", 1000, "ms that a driver waits for a register; it takes ones for a removal")
 local INTERRUPT  = option("interrupt", "msix", "best kind on offer: msix, msi or intx")
 
 local function check(ok, message) if not ok then error(message, 0) end end
@@ -30,7 +31,7 @@ elseif INTERRUPT == "msi" then
   caps[3] = cap.msi { vectors = 1, is64 = true }
 end
 
-device "nvme" { id = "1234:4e56", rev = 1, class = 0x010802, intx = true, caps = caps }
+device "nvme" { id = "1234:4e56", rev = 1, class = 0x010802, intx = true, caps = caps, timeout = TIMEOUT*ms }
 
 -- ---- the controller's parts ---------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Debian's own nvme driver works on nvme.lua: a file system whose contents outlive a stop and a start, nvme-cli,
-# namespaces, formats, trims, and the older kinds of interrupt. It exists because a real driver asks for more
+# namespaces, formats, trims, the older kinds of interrupt, and the file loaded again under load. It exists because a real driver asks for more
 # than any test of ours.
 # Try: tests/vm/run nvme
 # kernels: all
@@ -129,6 +129,55 @@ for kind in intx msi; do
 	like "$kind: /proc/interrupts" "$(grep nvme0q /proc/interrupts)" 'nvme0q0'
 	stop "$kind: the device stops"
 done
+
+# ---- a host that is late -------------------------------------------------------------------------------------------
+
+LUA_PATH="lua/lib/?.lua;lua/lib/?/init.lua" LUA_CPATH="build/?.so" luajit tests/vm/late.lua >$log 2>&1 &
+late=$!
+ok 'late: the driver waits for a host that comes 400 ms after the device' wait_for 20 test -b /dev/nvme0n1
+kill -9 $late
+ok 'late: and lets go when it dies' wait_for 20 gone
+
+# ---- loaded again under its driver ---------------------------------------------------------------------------------
+
+cp -r lua/devices /run/devices
+mkfifo /run/prompt
+exec 7<>/run/prompt
+mb_device_log=/run/reload.log
+./moonbar run --on pciem /run/devices/nvme.lua size=256M <&7 >$mb_device_log 2>&1 &
+mb_device_pid=$!
+ok 'reload: the device starts' wait_for 20 test -b /dev/nvme0n1
+
+# reload: waits for the prompt's answer; 0 when it is yes.
+answers() { wc -l <$mb_device_log; }
+answered() { [ "$(answers)" -gt "$1" ]; }
+reload() {
+	local before
+	before=$(answers)
+	echo 'mb.devices.nvme:reload() and "reloaded" or "refused"' >&7
+	wait_for 20 answered "$before" && tail -n 1 $mb_device_log | grep -q reloaded
+}
+refused() { ! reload && tail -n 1 $mb_device_log | grep -q refused; }
+again=0 wrong=''
+fio --name=reload --filename=/dev/nvme0n1 --rw=randwrite --bs=4k --size=64M --direct=1 --ioengine=libaio --iodepth=16 \
+	--verify=crc32c --verify_fatal=1 >$log 2>&1 &
+load=$!
+while kill -0 $load 2>/dev/null; do
+	if reload; then again=$((again + 1)); else wrong=$(tail -n 3 $mb_device_log) && break; fi
+done
+is "reload: each of $again under load works" "$wrong" ''
+ok 'reload: there was time for three at least' [ $again -ge 3 ]
+wait $load
+is 'reload: 64 MiB at random places, written and read back under that' "$? $(grep -iE 'error|bad|verify:' $log)" '0 '
+sed -i 's/"Moonbar NVMe"/"Changed NVMe"/' /run/devices/nvme.lua
+ok 'reload: a changed file' reload
+like 'reload: the new code answers' "$(nvme id-ctrl /dev/nvme0)" 'mn *: Changed NVMe'
+echo 'error("not yet")' >>/run/devices/nvme.lua
+ok 'reload: a file with a mistake is refused' refused
+like 'reload: the code before it goes on' "$(nvme id-ctrl /dev/nvme0)" 'mn *: Changed NVMe'
+ok 'reload: and so does the disk' dd if=/dev/nvme0n1 of=/dev/null bs=1M count=64 iflag=direct
+stop 'reload: the device stops'
+exec 7>&-
 
 is 'the driver never waited in vain' "$(dmesg | grep -E 'nvme.*(timeout|Abort|resetting|controller is down|I/O Error)')" ''
 done_testing

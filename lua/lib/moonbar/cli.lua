@@ -141,20 +141,21 @@ function cli.run(request)
     end
     return require("repl.tour").run(mb, devices[1]) and 0 or 1
   end
+  local prompt = require "moonbar.prompt"
+  local quiet = request.no_prompt or not prompt.wanted()
+  if not quiet then require("repl.prompt").demo = request.demo end      -- a driver waits from start on
   if not attach_all(devices, bus) then
     free_all(devices)
     return 1
   end
   local status
-  local prompt = require "moonbar.prompt"
-  if request.no_prompt or not prompt.wanted() then
+  if quiet then
     for _, dev in ipairs(devices) do
       print(("%s: started on %s"):format(dev.name, bus))
     end
     io.stdout:flush()
     status = serve(devices)
   else
-    require("repl.prompt").demo = request.demo
     status = serve_with_prompt(devices, prompt)
   end
   stop_all(devices, bus)
