@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/nmi.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
 #include <linux/uaccess.h>
 
 #include "queue.h"
@@ -37,12 +38,18 @@ void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool ma
 	};
 }
 
-/* The clock is read every 32nd time only, and for the first time after 32 looks. */
+/*
+ * The clock is read every 32nd time only, and for the first time after 32 looks.
+ * Not ktime_get(): where the TSC is not trusted it reads the HPET, one device for
+ * all CPUs, and who does that in a loop keeps the host from its own clock. Whoever
+ * holds its CPU stays on it, so the TSC as it is will do, and must: what corrects
+ * local_clock() is the tick, which does not come while interrupts are off.
+ */
 static void look_at_clock(struct pciem_wait *w)
 {
-	u64 now = ktime_get_ns();
+	u64 now = w->may_sleep ? local_clock() : sched_clock();
 
-	if (!w->start)
+	if (!w->start || now < w->start)
 		w->start = now;
 	w->waited = now - w->start;
 }

@@ -10,6 +10,7 @@
 local CHANNELS = option("channels", 2, "2, 4 or 8: XR17V352, V354, V358")
 local WIRE     = option("wire", "", "channels that hear each other (null modem), as in 0:1,2:3; 0:0 hears itself")
 local PTY      = option("pty", "", "channels that are terminals of the host, as in 1 or 0,1: the log says which")
+local TIMEOUT  = option("timeout", 50, "ms that a driver waits for a register; more on a busy machine")
 
 if CHANNELS ~= 2 and CHANNELS ~= 4 and CHANNELS ~= 8 then error("channels must be 2, 4 or 8", 0) end
 
@@ -31,7 +32,7 @@ for pair in WIRE:gmatch "[^,]+" do
 end
 
 device "exar" { id = ("13a8:%04x"):format(0x350 + CHANNELS), class = 0x070002, rev = 4, intx = true,
-  caps = { cap.pm{}, cap.msi{}, cap.express{} } }
+  timeout = TIMEOUT*ms, caps = { cap.pm{}, cap.msi{}, cap.express{} } }
 
 local uart = require "exar.uart"(CHANNELS, wire)
 local pty = require "exar.pty"(uart)
