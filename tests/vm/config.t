@@ -7,7 +7,7 @@
 # timeout: 180
 . tests/vm/lib.sh
 
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 
 get() { setpci -s "$at" "$1"; }
 # put REGISTER VALUE: written, and what it reads then

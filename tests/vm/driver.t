@@ -8,7 +8,7 @@
 . tests/vm/lib.sh
 
 built=$PWD/build/drivers/$MB_KERNEL
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
 
 # bind NAME ID: the device starts, its driver loads and binds; sets address and registers

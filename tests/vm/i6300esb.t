@@ -7,9 +7,9 @@
 # timeout: 150
 . tests/vm/lib.sh
 
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
+need test -c /dev/pciem
 # Ten seconds to be kept alive in, since a busy machine may stop for a few; two to expire
-modprobe i6300esb heartbeat=10 || skip_all 'there is no i6300esb driver'
+need modprobe i6300esb heartbeat=10
 
 # Its folder under /sys/class/watchdog: the machine may have other watchdogs, and soft ones
 watchdog() {

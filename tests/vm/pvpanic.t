@@ -6,8 +6,8 @@
 # kernels: all
 . tests/vm/lib.sh
 
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
-modprobe pvpanic-pci || skip_all 'there is no pvpanic-pci driver'
+need test -c /dev/pciem
+need modprobe pvpanic-pci
 
 # An attribute of the driver.
 attribute() { find "/sys/bus/pci/devices/$address/" -name "$1" -type f 2>/dev/null | head -n 1; }
