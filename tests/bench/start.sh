@@ -32,6 +32,10 @@ await() {
 }
 bound() { compgen -G '/sys/bus/pci/drivers/nvme/*:*' >/dev/null; }
 
+# A program that was started before is in memory; the lab's files are not, but asked for from outside each time.
+cp -r moonbar lua repl /run/
+cd /run || exit
+
 modprobe nvme || exit
 total='' lua='' probe=''
 for _ in $(seq "$ROUNDS"); do

@@ -24,8 +24,9 @@ echo 2 >/proc/irq/default_smp_affinity
 start() {
 	local what=$1
 	shift
+	taskset -pc 0 $$ >/dev/null
 	start_device lua/devices/exar.lua "$@" || fail "$what: the device starts"
-	taskset -apc 0 "$mb_device_pid" >/dev/null
+	taskset -pc 1 $$ >/dev/null
 	address=$(pci_of 13a8:0352)
 	ok "$what: the driver finds both channels" wait_for 10 ports_are 2
 	mapfile -t tty < <(ports | sort -V)

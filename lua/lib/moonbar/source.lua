@@ -18,38 +18,49 @@ local function long_bracket_end(text, pos)
   return stop or #text
 end
 
+local string_stops = { ['"'] = '[\\\n"]', ["'"] = "[\\\n']" }
+
 local function string_end(text, pos)
-  local quote = text:sub(pos, pos)
-  local i = pos + 1
-  while i <= #text do
-    local c = text:sub(i, i)
-    if c == "\\" then i = i + 1 elseif c == quote or c == "\n" then return i end
-    i = i + 1
-  end
-  return #text
+  local stops = string_stops[text:sub(pos, pos)]
+  local i = text:find(stops, pos + 1)
+  while i and text:sub(i, i) == "\\" do i = text:find(stops, i + 2) end
+  return i or #text
 end
 
 local function comment_end(text, pos)
   return long_bracket_end(text, pos + 2) or (text:find("\n", pos, true) or #text + 1) - 1
 end
 
+-- What a token may be by its first byte: a file is read at every start, and most tokens are names or one character.
+local begins = {}
+for b = 0, 255 do
+  local c = string.char(b)
+  begins[b] = c:match "[%a_]" and "name" or c:match "%d" and "number" or c:match "[\"']" and "string"
+    or c:match "[-%[=~<>]" and "long" or "op"
+end
+
 -- Where the token at @pos ends, and its kind.
 local function token_end(text, pos)
-  local _, stop = text:find("^[%a_][%w_]*", pos)
-  if stop then return stop, "name" end
-  _, stop = text:find("^0[xX][%x%.]+[uUlLiI]*", pos)
-  if not stop then _, stop = text:find("^%d[%w%.]*", pos) end
-  if stop then return stop, "number" end
-  local c = text:sub(pos, pos)
-  if c == '"' or c == "'" then return string_end(text, pos), "string" end
-  if c == "-" and text:sub(pos, pos + 1) == "--" then return comment_end(text, pos), "comment" end
-  if c == "[" and long_bracket_end(text, pos) then return long_bracket_end(text, pos), "string" end
-  if text:find("^[=~<>]=", pos) then return pos + 1, "op" end
-  return pos, "op"
+  local begin = begins[text:byte(pos)]
+  if begin == "op" then return pos, "op" end
+  if begin == "name" then
+    local _, stop = text:find("^[%w_]*", pos)
+    return stop, "name"
+  elseif begin == "number" then
+    local _, stop = text:find("^0[xX][%x%.]+[uUlLiI]*", pos)
+    if not stop then _, stop = text:find("^%d[%w%.]*", pos) end
+    return stop, "number"
+  elseif begin == "string" then
+    return string_end(text, pos), "string"
+  end
+  if text:find("^%-%-", pos) then return comment_end(text, pos), "comment" end
+  local stop = long_bracket_end(text, pos)
+  if stop then return stop, "string" end
+  return text:find("^[=~<>]=", pos) and pos + 1 or pos, "op"
 end
 
 local function tokens_of(text)
-  local list, pos, line = {}, 1, 1
+  local list, n, pos, line = {}, 0, 1, 1
   local newline = text:find("\n", 1, true) or math.huge         -- the first that was not counted
   while true do
     local from = text:find("%S", pos)
@@ -58,7 +69,10 @@ local function tokens_of(text)
       line, newline = line + 1, text:find("\n", newline + 1, true) or math.huge
     end
     local stop, kind = token_end(text, from)
-    if kind ~= "comment" then list[#list + 1] = { kind = kind, text = text:sub(from, stop), line = line } end
+    if kind ~= "comment" then
+      n = n + 1
+      list[n] = { kind = kind, text = text:sub(from, stop), line = line }
+    end
     pos = stop + 1
   end
 end
