@@ -22,3 +22,4 @@ files["tests/bench/regs.lua"] = device_file
 files["tests/vm/hooks.lua"] = device_file
 files["tests/vm/config.lua"] = device_file
 files["tests/vm/config-all.lua"] = device_file
+files["tests/vm/trap.lua"] = device_file

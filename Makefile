@@ -10,6 +10,7 @@ INC	= -Ihost/include -Ihost -Ikernel/core $(LUA_CFLAGS)
 COMPILE	= $(CC) -std=gnu11 $(CFLAGS) -Wall -Wextra -fPIC -fvisibility=hidden -MMD -MP \
 	  -DMB_SHARE_DIR='"$(SHARE)"' $(INC)
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined -O1 -g
+TSAN	= -fsanitize=thread -Wno-tsan -O1 -g
 
 # V=1 shows whole commands.
 ifeq ($(V),)
@@ -26,6 +27,7 @@ lib_obj	:= $(patsubst %.c,build/obj/%.o,$(CORE) $(HOST))
 lua_obj	:= $(patsubst %.c,build/obj/%.o,$(BIND)) build/obj/cdef.o
 cli_obj	:= $(patsubst %.c,build/obj/%.o,$(CLI))
 san_obj	:= $(patsubst %.c,build/san/%.o,$(CORE) $(HOST))
+tsan_obj := $(patsubst %.c,build/tsan/%.o,$(CORE) $(HOST))
 
 .PHONY: FORCE all demo test test-quick test-units lint module bench clean
 .DELETE_ON_ERROR:
@@ -82,6 +84,10 @@ build/san/%.o: %.c build/deps.mk
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) $(SAN) -c -o $@ $<
 
+build/tsan/%.o: %.c build/deps.mk
+	@mkdir -p $(@D)
+	$(call say,CC)$(COMPILE) $(TSAN) -c -o $@ $<
+
 # What LuaJIT's ffi.cdef is told: the library's own headers, preprocessed.
 build/obj/cdef.c: host/include/moonbar.h kernel/core/regs.h kernel/core/types.h
 	@mkdir -p $(@D)
@@ -96,7 +102,11 @@ build/obj/cdef.o: build/obj/cdef.c
 build/test_%: tests/core/test_%.c $(san_obj)
 	$(call say,LINK)$(COMPILE) $(SAN) -MF $@.d -o $@ $< $(san_obj) -lcmocka
 
-test-units: $(TESTS)
+# Tests with threads, a second time.
+build/tsan_%: tests/core/test_%.c $(tsan_obj)
+	$(call say,LINK)$(COMPILE) $(TSAN) -MF $@.d -o $@ $< $(tsan_obj) -lcmocka
+
+test-units: $(TESTS) build/tsan_standby
 
 test: all module test-units
 	@tests/run all
@@ -125,4 +135,4 @@ bench: all module build/bench_sim
 clean:
 	rm -rf build moonbar
 
--include $(wildcard build/*.d) $(shell find build/obj build/san -name '*.d' 2>/dev/null)
+-include $(wildcard build/*.d) $(shell find build/obj build/san build/tsan -name '*.d' 2>/dev/null)

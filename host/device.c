@@ -189,6 +189,7 @@ struct mb_device *mb_device_new(const struct mb_desc *desc, mb_handler handler, 
 	dev->handler = handler;
 	dev->ctx = ctx;
 	dev->clock_base = mb_monotonic();
+	dev->soonest = UINT64_MAX;
 	if (build(dev, desc, err)) {
 		mb_device_free(dev);
 		return NULL;

@@ -51,6 +51,7 @@ struct mb_device {
 	struct mb_timer *timer;		/* a heap */
 	uint32_t ntimers, timer_room;
 	uint64_t timer_seq;
+	uint64_t soonest;		/* when the first is due; read by loops at any time */
 	uint64_t clock_base;		/* CLOCK_MONOTONIC at the device's time 0 */
 	uint64_t clock;			/* stepped: the time */
 	bool stepped;
@@ -86,6 +87,8 @@ void mb_watch_dma(struct mb_device *dev, const struct mb_dma_piece *piece, uint3
 
 /* timer.c: run what is due, up to @limit of them; returns how many */
 int mb_timers_run(struct mb_device *dev, int limit);
+/* Is there one to run? Also by who does not serve the device now. */
+bool mb_timer_is_due(const struct mb_device *dev);
 uint64_t mb_monotonic(void);
 
 #endif

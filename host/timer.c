@@ -53,6 +53,19 @@ static void sift_down(struct mb_timer *t, uint32_t n, uint32_t i)
 	t[i] = x;
 }
 
+static void publish(struct mb_device *dev)
+{
+	__atomic_store_n(&dev->soonest, dev->ntimers ? dev->timer[0].due : UINT64_MAX,
+			 __ATOMIC_RELAXED);
+}
+
+bool mb_timer_is_due(const struct mb_device *dev)
+{
+	uint64_t soonest = __atomic_load_n(&dev->soonest, __ATOMIC_RELAXED);
+
+	return soonest != UINT64_MAX && !dev->stepped && soonest <= mb_now(dev);
+}
+
 int mb_after(struct mb_device *dev, uint64_t ns, uint32_t id)
 {
 	uint64_t now = mb_now(dev);
@@ -70,6 +83,7 @@ int mb_after(struct mb_device *dev, uint64_t ns, uint32_t id)
 		.due = ns > UINT64_MAX - now ? UINT64_MAX : now + ns,
 		.seq = dev->timer_seq++, .id = id };
 	sift_up(dev->timer, dev->ntimers++);
+	publish(dev);
 	return 0;
 }
 
@@ -83,6 +97,7 @@ int mb_cancel(struct mb_device *dev, uint32_t id)
 	dev->ntimers = kept;
 	for (i = kept / 2; i-- > 0;)
 		sift_down(dev->timer, kept, i);
+	publish(dev);
 	return was - kept;
 }
 
@@ -93,17 +108,18 @@ static uint32_t pop(struct mb_device *dev)
 	dev->timer[0] = dev->timer[--dev->ntimers];
 	if (dev->ntimers)
 		sift_down(dev->timer, dev->ntimers, 0);
+	publish(dev);
 	return id;
 }
 
 uint64_t mb_next_due(const struct mb_device *dev)
 {
-	uint64_t now;
+	uint64_t soonest = __atomic_load_n(&dev->soonest, __ATOMIC_RELAXED), now;
 
-	if (!dev->ntimers)
+	if (soonest == UINT64_MAX)
 		return UINT64_MAX;
 	now = mb_now(dev);
-	return dev->timer[0].due > now ? dev->timer[0].due - now : 0;
+	return soonest > now ? soonest - now : 0;
 }
 
 int mb_timers_run(struct mb_device *dev, int limit)

@@ -44,7 +44,7 @@ union args {
 	struct pciem_regs regs;
 	struct pciem_irq irq;
 	struct pciem_dma_list list;
-	__u32 slot;
+	__u32 slot, standby;
 	__u64 timeout;
 	struct pciem_stats stats;
 	struct pciem_config_watch watch;
@@ -232,7 +232,7 @@ static enum kind kind_of(unsigned int cmd)
 	case PCIEM_INJECT_IRQ: case PCIEM_DMA: case PCIEM_GET_BAR_INFO: case PCIEM_SET_IRQFD:
 	case PCIEM_DMA_INDIRECT: case PCIEM_IRQ: case PCIEM_DMA_LIST: case PCIEM_CONFIG_POKE:
 		return RUNNING;
-	case PCIEM_WAKE: case PCIEM_FEATURES: case PCIEM_GET_STATS:
+	case PCIEM_WAKE: case PCIEM_FEATURES: case PCIEM_GET_STATS: case PCIEM_STANDBY:
 		return ANY;
 	case PCIEM_DMA_ATOMIC: case OLD_DMA_ATOMIC: case PCIEM_P2P: case OLD_P2P:
 		return UNBUILT;
@@ -245,10 +245,13 @@ static long any_call(struct pciem_session *s, unsigned int cmd, union args *a)
 	switch (cmd) {
 	case PCIEM_WAKE:
 		return READ_ONCE(s->native) ? pciem_queue_wake(s, a->slot) : -EINVAL;
+	case PCIEM_STANDBY:
+		return READ_ONCE(s->native) ? pciem_host_standby(s, a->standby) : -EINVAL;
 	case PCIEM_FEATURES:
 		a->features.version = 1;
 		a->features.flags = PCIEM_FEATURE_REGS | PCIEM_FEATURE_SPACE |
 				    PCIEM_FEATURE_DMA_LIST | PCIEM_FEATURE_CONFIG |
+				    PCIEM_FEATURE_STANDBY |
 				    (pciem_dma_strict(s) ? PCIEM_FEATURE_STRICT : 0);
 		return 0;
 	case PCIEM_GET_STATS:

@@ -257,6 +257,8 @@ bool pciem_may_sleep(bool irqs);
 
 /* The caller is about to raise @vector: it shall not run where the handler will. May sleep. */
 void pciem_host_step_aside(struct pciem_session *s, u32 vector);
+/* PCIEM_STANDBY, as the uapi header says. A native session's; not under s->lock. */
+int pciem_host_standby(struct pciem_session *s, u32 op);
 
 /* ---- dma.c (and dma_ops.c): strict DMA --------------------------------------------------------- */
 

@@ -120,8 +120,14 @@ static bool post(struct pciem_session *s, const struct pciem_request *req, bool 
 	return false;
 }
 
-/* Will the host not run before this access is over, since it needs the CPU that the driver holds?
- * Notes that interrupt handlers wait, so that it gets out of their way before the next.
+static void warn_held(struct pciem_session *s)
+{
+	if (__ratelimit(&s->queue->reported))
+		pciem_warn(s, "the driver waits on the CPU that the host needs, and holds it\n");
+}
+
+/* Will nobody answer before this access is over, since it takes the CPU that the driver holds? Notes
+ * that interrupt handlers wait, so that the host gets out of their way before the next.
  */
 static bool host_cannot_run(struct pciem_session *s, bool may_sleep)
 {
@@ -131,8 +137,11 @@ static bool host_cannot_run(struct pciem_session *s, bool may_sleep)
 		WRITE_ONCE(q->read_in_irq, true);
 	if (likely(may_sleep || (num_online_cpus() > 1 && !pciem_host_is_below(q))))
 		return false;
-	if (__ratelimit(&q->reported))
-		pciem_warn(s, "the driver waits on the CPU that the host needs, and holds it\n");
+	if (pciem_host_has_standby(q)) {
+		pciem_count(s, standby);
+		return false;
+	}
+	warn_held(s);
 	return true;
 }
 
@@ -153,7 +162,9 @@ static bool wait_handled(struct pciem_session *s, bool may_sleep)
 		if (handled(q, target))
 			return true;
 	} while (!READ_ONCE(s->dead) && pciem_wait_more(&w));
-	return handled(q, target);
+	if (w.refused)
+		warn_held(s);
+	return w.refused || handled(q, target);
 }
 
 /* ---- waiting for an answer ------------------------------------------------------------------- */
@@ -204,8 +215,11 @@ static bool wait_for_answer(struct pciem_session *s, u32 slot, u32 gen, bool may
 			continue;
 		if (may_sleep)
 			return sleep_for_answer(s, slot, gen, pciem_wait_left(&w));
-		if (!pciem_wait_more(&w))
+		if (!pciem_wait_more(&w)) {
+			if (w.refused)
+				warn_held(s);
 			return answered(s, slot, gen);
+		}
 	}
 	return true;
 }
@@ -359,7 +373,7 @@ u64 pciem_queue_access(struct pciem_session *s, u32 bar, u64 offset, unsigned in
 static bool host_serves(struct pciem_session *s)
 {
 	return smp_load_acquire(&s->phase) >= PCIEM_STARTED &&
-	       READ_ONCE(s->queue->server) != current;
+	       READ_ONCE(s->queue->server) != current && READ_ONCE(s->queue->standby) != current;
 }
 
 /* Nothing is lost because nobody can wait: then the host hears of it all the same. */
@@ -498,8 +512,10 @@ void pciem_queue_kill(struct pciem_session *s)
 
 void pciem_queue_wake_host(struct pciem_session *s)
 {
-	if (s->queue)
-		wake_up_poll(&s->queue->host, EPOLLIN | EPOLLHUP);
+	if (!s->queue)
+		return;
+	wake_up_poll(&s->queue->host, EPOLLIN | EPOLLHUP);
+	wake_up(&s->queue->standing);
 }
 
 void pciem_queue_irq_mode(struct pciem_session *s, u32 mode)

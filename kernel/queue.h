@@ -28,7 +28,12 @@
  * @told: guest errors that were told, hashed
  * @reported: completion timeouts in the log
  * @server: the host's thread that serves, as of its last call; under @lock
- * @rescue: moves it away from @stuck_cpu
+ * @standby: the host's second thread, once it has called; under @lock
+ * @calls: of the standby so far; @taken: the last it has come for; @refused: the last that it, or
+ *	the machine, could do nothing about; @dismissed: whether it is to leave, under @lock
+ * @standing: the standby sleeps here
+ * @rescue: moves both away from @stuck_cpu; @call: calls the standby, up to @calls
+ * @server_moves: @standby_moves: one at a time changes where it may run
  * @read_in_irq: the driver's interrupt handlers wait for the host
  */
 struct pciem_queue_state {
@@ -43,7 +48,12 @@ struct pciem_queue_state {
 	DECLARE_BITMAP(told, 1 << TOLD_BITS);
 	struct ratelimit_state reported;
 	struct task_struct *server;
-	struct work_struct rescue;
+	struct task_struct *standby;
+	atomic_t calls;
+	u32 taken, refused, dismissed;
+	wait_queue_head_t standing;
+	struct work_struct rescue, call;
+	struct mutex server_moves, standby_moves;
 	int stuck_cpu;
 	bool read_in_irq;
 };
@@ -75,6 +85,13 @@ void pciem_host_is_current(struct pciem_queue_state *q);	/* the caller serves; m
 void pciem_host_rescue(struct pciem_queue_state *q);
 /* Is the host what this interrupt interrupted? Then it cannot answer before we are done. */
 bool pciem_host_is_below(struct pciem_queue_state *q);
+/* Then somebody else may: is there anybody, and a CPU to run on? */
+bool pciem_host_has_standby(struct pciem_queue_state *q);
+/* Calls the standby; from time to time again, since it may have looked too early. Any context but
+ * NMI. Returns the number of the call.
+ */
+u32 pciem_host_call_standby(struct pciem_queue_state *q);
+bool pciem_host_refused(struct pciem_queue_state *q, u32 call);	/* is that call hopeless? */
 
 /* ---- wait.c ------------------------------------------------------------------------------ */
 
@@ -82,6 +99,7 @@ bool pciem_host_is_below(struct pciem_queue_state *q);
  * struct pciem_wait - somebody waits
  * @q: for the host of this queue
  * @may_sleep: and may do so asleep
+ * @below: the host is what we interrupted; @call: of its standby; @refused: in vain
  * @limit: ns, from the first look at the clock on
  * @start: @waited: ns, 0 before the first look
  * @rescue: when to see after the host next
@@ -89,9 +107,9 @@ bool pciem_host_is_below(struct pciem_queue_state *q);
  */
 struct pciem_wait {
 	struct pciem_queue_state *q;
-	bool may_sleep;
+	bool may_sleep, below, refused;
 	u64 limit, start, waited, rescue;
-	u32 looks, pause;
+	u32 looks, pause, call;
 };
 
 void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool may_sleep,

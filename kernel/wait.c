@@ -3,7 +3,7 @@
  * wait.c: how a driver waits for something that only memory tells: it spins for
  * a while, since most answers come at once, and then sleeps between looks where
  * it may. Where it may not it spins on, with the watchdogs told, until the time
- * is over; nobody waits for ever.
+ * is over; nobody waits for ever. Who interrupts the host waits for its standby.
  *
  * Try it:  tools/lab -- tests/vm/queue.t
  */
@@ -35,6 +35,7 @@ void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool ma
 {
 	*w = (struct pciem_wait) {
 		.q = q, .may_sleep = may_sleep, .limit = limit_ns, .rescue = RESCUE_NS, .pause = 10,
+		.below = !may_sleep && pciem_host_is_below(q),
 	};
 }
 
@@ -56,6 +57,8 @@ static void look_at_clock(struct pciem_wait *w)
 
 bool pciem_wait_spins(struct pciem_wait *w)
 {
+	if (unlikely(w->below))
+		return false;		/* whatever for? */
 	/* With one CPU, or one that others want, spinning keeps the host from answering. */
 	if (w->may_sleep && (num_online_cpus() == 1 || need_resched())) {
 		look_at_clock(w);
@@ -66,6 +69,33 @@ bool pciem_wait_spins(struct pciem_wait *w)
 		cpu_relax();	/* seldom: it may leave the guest, and does leave an emulator's fast path */
 	}
 	return w->waited <= (u64)READ_ONCE(spin_us) * NSEC_PER_USEC;
+}
+
+/* At once, since the host itself will not answer; then as often as a rescue. */
+static void call_standby(struct pciem_wait *w)
+{
+	u32 call;
+
+	if (w->call && pciem_host_refused(w->q, w->call)) {
+		w->refused = true;
+	} else if (!w->call || w->waited > w->rescue) {
+		call = pciem_host_call_standby(w->q);
+		if (!w->call)
+			w->call = call;
+		w->rescue = w->waited + 5 * RESCUE_NS;
+	}
+}
+
+static void spin_on(struct pciem_wait *w)
+{
+	if (w->below) {
+		call_standby(w);
+	} else if (w->waited > w->rescue) {
+		pciem_host_rescue(w->q);
+		w->rescue = w->waited + 5 * RESCUE_NS;
+	}
+	touch_nmi_watchdog();
+	cpu_relax();
 }
 
 bool pciem_wait_more(struct pciem_wait *w)
@@ -79,14 +109,9 @@ bool pciem_wait_more(struct pciem_wait *w)
 		usleep_range(w->pause, 2 * w->pause + 10);
 		w->pause = min(w->pause + 10, 200u);
 	} else {
-		if (w->waited > w->rescue) {
-			pciem_host_rescue(w->q);
-			w->rescue = w->waited + 5 * RESCUE_NS;
-		}
-		touch_nmi_watchdog();
-		cpu_relax();
+		spin_on(w);
 	}
-	return true;
+	return !w->refused;
 }
 
 u64 pciem_wait_left(const struct pciem_wait *w)

@@ -272,7 +272,9 @@ MB_API bool mb_sleep(struct mb_device *dev);
 
 /* mb_loop() - serve devices until *@stop or until all have left their bus: spins while drivers are busy, sleeps when idle.
  * @extra: another descriptor to watch (-1: none), @on_extra called when it is readable; it
- * returns non-zero to end the loop. Returns 0, or -1 when a bus is gone.
+ * returns non-zero to end the loop. Returns 0, or -1 when a bus is gone. On the kernel's bus a
+ * handler may be called on a thread of the library's own, for a driver that has interrupted this
+ * one; never while this one is in a handler or in @on_extra.
  */
 MB_API int mb_loop(struct mb_device **dev, unsigned int n, int extra, int (*on_extra)(void *),
 		   void *ctx, volatile int *stop, struct mb_error *err);

@@ -137,11 +137,20 @@ static void handle(struct mb_device *dev, const struct pciem_request *r)
 		mb_dispatch(dev, MB_EV_POWER, MB_NONE);
 		break;
 	case PCIEM_REQ_REMOVED:
-		dev->removed = true;
+		__atomic_store_n(&dev->removed, true, __ATOMIC_RELEASE);
 		dev->started = false;
 		mb_dispatch(dev, MB_EV_REMOVED, MB_NONE);
 		break;
 	}
+}
+
+static inline void handle_next(struct mb_device *dev)
+{
+	struct pciem *p = dev->bus_data;
+	struct pciem_request r = p->q->entry[p->head % PCIEM_QUEUE_ENTRIES];
+
+	handle(dev, &r);
+	release(&p->q->head, ++p->head);
 }
 
 static int serve(struct mb_device *dev, struct mb_error *err)
@@ -151,17 +160,39 @@ static int serve(struct mb_device *dev, struct mb_error *err)
 	uint32_t tail = acquire(&q->tail);
 	int n = 0;
 
-	if (p->gone)
+	if (p->gone && !dev->removed)
 		return mb_fail(err, "%s: the kernel has taken the device off its bus: it was not served for too long, or the module is being unloaded",
 			       dev->desc.name);
 	if (!__atomic_load_n(&q->awake, __ATOMIC_RELAXED))
 		__atomic_store_n(&q->awake, 1, __ATOMIC_RELAXED);
-	for (; p->head != tail && n < SERVE_BATCH; n++) {
-		struct pciem_request r = q->entry[p->head % PCIEM_QUEUE_ENTRIES];
+	for (; p->head != tail && n < SERVE_BATCH; n++)
+		handle_next(dev);
+	return n;
+}
 
-		handle(dev, &r);
-		release(&q->head, ++p->head);
-	}
+static bool pending(const struct mb_device *dev)
+{
+	const struct pciem *p = dev->bus_data;
+
+	return p->gone || acquire(&p->q->tail) != acquire(&p->q->head);
+}
+
+static int standby(struct mb_device *dev, enum mb_standby_op op)
+{
+	struct pciem *p = dev->bus_data;
+	__u32 arg = op;
+
+	return ioctl(p->fd, PCIEM_STANDBY, &arg) ? -errno : 0;
+}
+
+/* Without a word to awake: whether the loop is about to sleep or does, the kernel has to wake it. */
+static int relieve(struct mb_device *dev)
+{
+	struct pciem *p = dev->bus_data;
+	int n = 0;
+
+	for (; acquire(&p->q->tail) != p->head && n < PCIEM_QUEUE_ENTRIES; n++)
+		handle_next(dev);
 	return n;
 }
 
@@ -171,7 +202,7 @@ static bool sleep_now(struct mb_device *dev)
 
 	__atomic_store_n(&p->q->awake, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return acquire(&p->q->tail) == p->head;
+	return !pending(dev);
 }
 
 static int bus_fd(const struct mb_device *dev)
@@ -439,7 +470,7 @@ static int attach(struct mb_device *dev, const char *path, struct mb_error *err)
 	}
 	p->q->awake = 1;
 	dev->tail = &p->q->tail;
-	dev->head = &p->head;
+	dev->head = &p->q->head;
 	return 0;
 fail:
 	detach(dev);
@@ -462,6 +493,8 @@ static int stop(struct mb_device *dev, struct mb_error *err)
 
 const struct mb_transport mb_pciem = {
 	.name = "kernel's", .attach = attach, .start = start, .stop = stop, .detach = detach,
-	.serve = serve, .fd = bus_fd, .sleep = sleep_now, .irq = irq, .irq_mode = irq_mode,
-	.dma = dma, .ram = ram, .config_changed = config_changed, .config_image = config_image,
+	.serve = serve, .pending = pending, .fd = bus_fd, .sleep = sleep_now, .standby = standby,
+	.relieve = relieve,
+	.irq = irq, .irq_mode = irq_mode, .dma = dma, .ram = ram, .config_changed = config_changed,
+	.config_image = config_image,
 };

@@ -400,6 +400,12 @@ static int serve(struct mb_device *dev, struct mb_error *err)
 	return 0;
 }
 
+static bool pending(const struct mb_device *dev)
+{
+	(void)dev;
+	return false;
+}
+
 static int no_fd(const struct mb_device *dev)
 {
 	(void)dev;
@@ -414,7 +420,7 @@ static bool sleep_now(struct mb_device *dev)
 
 const struct mb_transport mb_sim = {
 	.name = "simulated", .attach = attach, .start = start, .stop = stop, .detach = detach,
-	.serve = serve, .fd = no_fd, .sleep = sleep_now, .irq = irq, .irq_mode = irq_mode,
+	.serve = serve, .pending = pending, .fd = no_fd, .sleep = sleep_now, .irq = irq, .irq_mode = irq_mode,
 	.dma = dma, .ram = ram, .bus_read = bus_read, .bus_write = bus_write,
 	.config_read = config_read, .config_write = config_write, .irq_take = irq_take,
 	.dma_map = dma_map, .dma_unmap = dma_unmap, .dma_mapping = dma_mapping,

@@ -10,6 +10,9 @@
 
 #include "../internal.h"
 
+/* As PCIEM_STANDBY_*: wait for a call; the same, the last one was hopeless; send who waits away. */
+enum mb_standby_op { MB_STANDBY_WAIT, MB_STANDBY_BUSY, MB_STANDBY_DISMISS };
+
 /**
  * struct mb_transport - a bus
  * @attach: put dev on it; sets dev->bus_data and, if registers live elsewhere,
@@ -17,7 +20,10 @@
  * @start: drivers may bind; @stop: begin an orderly removal
  * @detach: off the bus, whatever state it is in; frees bus_data
  * @serve: handle what waits; count, or -1: the bus is gone
- * @fd: to sleep on, -1 if none; @sleep: arm it, false if something waits
+ * @pending: would serve find a request? Any thread, any time
+ * @fd: to sleep on, -1 if none; @sleep: arm it, false if something waits; both whoever serves
+ * @standby: the call of a standby thread (standby.h): 0: it is needed, -EINTR: a signal, other
+ *	-errno: not any more; NULL: this bus never needs one. @relieve: serve in its place; count
  * @irq: @dma: @ram: as mb_irq(), mb_dma(), mb_ram()
  * @config_changed: the model has changed registers in configuration space; NULL if
  *	the bus looks at dev->config by itself
@@ -32,8 +38,11 @@ struct mb_transport {
 	int (*stop)(struct mb_device *dev, struct mb_error *err);
 	void (*detach)(struct mb_device *dev);
 	int (*serve)(struct mb_device *dev, struct mb_error *err);
+	bool (*pending)(const struct mb_device *dev);
 	int (*fd)(const struct mb_device *dev);
 	bool (*sleep)(struct mb_device *dev);
+	int (*standby)(struct mb_device *dev, enum mb_standby_op op);
+	int (*relieve)(struct mb_device *dev);
 	int (*irq)(struct mb_device *dev, uint32_t vector, enum mb_irq_op op);
 	enum mb_irq_mode (*irq_mode)(const struct mb_device *dev);
 	enum mb_dma_why (*dma)(struct mb_device *dev, const struct mb_dma_piece *piece,

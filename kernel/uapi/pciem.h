@@ -179,6 +179,7 @@ struct pciem_shared_ring {
 #define PCIEM_FEATURE_DMA_LIST	(1 << 2)
 #define PCIEM_FEATURE_STRICT	(1 << 3)	/* strict DMA is on for this session */
 #define PCIEM_FEATURE_CONFIG	(1 << 4)	/* CONFIG_WATCH and CONFIG_POKE, CONFIG_WRITE and POWER */
+#define PCIEM_FEATURE_STANDBY	(1 << 5)	/* PCIEM_STANDBY */
 
 /** struct pciem_features - @version: 1; @flags: PCIEM_FEATURE_*; both by the kernel */
 struct pciem_features {
@@ -368,11 +369,33 @@ struct pciem_dma_list {
 	__u32 count, raise, done, why;
 };
 
-/** struct pciem_stats - @outstanding: strict DMA mappings the driver holds now */
+/**
+ * struct pciem_stats - @outstanding: strict DMA mappings the driver holds now
+ * @standby: accesses that waited for the standby
+ */
 struct pciem_stats {
 	__u64 traps, local, posted, waited, timeouts, queue_full, irqs, dma_bytes, dma_refused,
-	      outstanding, refused_instructions, reserved[5];
+	      outstanding, refused_instructions, standby, reserved[4];
 };
+
+/*
+ * The standby: a second thread of the host. A driver's interrupt handler or timer that interrupts
+ * the thread that serves (the one that calls poll()) waits for an answer that this thread cannot give
+ * before the handler is over. Then the kernel calls the session's standby, on another CPU, and it
+ * serves the queue instead. Without one such a wait is given up at once.
+ *
+ * PCIEM_STANDBY_WAIT: the caller is the standby from now on; blocks until it is called: 0
+ * PCIEM_STANDBY_BUSY: the same; what it was called for last is hopeless, since the thread that
+ *	serves was interrupted in the middle of a request: that wait is given up now
+ * PCIEM_STANDBY_DISMISS: by any other thread, does not block: the standby's call, or its next one,
+ *	ends with -ECANCELED, and then it is the standby no more
+ *
+ * -EBUSY: another thread is the standby. -ENODEV: the session is over. -EINTR: a signal. While a
+ * thread is inside, the node is in use: dismiss it before closing the node.
+ */
+#define PCIEM_STANDBY_WAIT	0
+#define PCIEM_STANDBY_BUSY	1
+#define PCIEM_STANDBY_DISMISS	2
 
 #define PCIEM_FEATURES		_IOWR(PCIEM_IOC, 64, struct pciem_features)
 #define PCIEM_SET_SPACE		_IOW(PCIEM_IOC, 65, struct pciem_space)
@@ -385,5 +408,6 @@ struct pciem_stats {
 #define PCIEM_SET_TIMEOUT	_IOW(PCIEM_IOC, 72, __u64)	/* ns, as pciem_regs.timeout_ns */
 #define PCIEM_CONFIG_WATCH	_IOW(PCIEM_IOC, 73, struct pciem_config_watch)
 #define PCIEM_CONFIG_POKE	_IOW(PCIEM_IOC, 74, struct pciem_config_poke)
+#define PCIEM_STANDBY		_IOW(PCIEM_IOC, 75, __u32)	/* PCIEM_STANDBY_* */
 
 #endif

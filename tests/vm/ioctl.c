@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -106,9 +107,9 @@ static void numbers(void)
 	is(same, COUNT(listed), "the numbers are the listed ones");
 	created();
 	for (n = 0, i = 0; i < 256; i++)
-		if ((i < 10 || i > 27) && (i < 64 || i > 74))
+		if ((i < 10 || i > 27) && (i < 64 || i > 75))
 			n += ioctl(fd, NR(i), space) == -1 && errno == ENOTTY;
-	is(n, 256 - 18 - 11, "every unknown number is ENOTTY");
+	is(n, 256 - 18 - 12, "every unknown number is ENOTTY");
 	for (n = 0, i = 0; i < COUNT(all); i++) {
 		unsigned long cmd = all[i].cmd + (3ul << _IOC_SIZESHIFT);
 
@@ -461,6 +462,74 @@ static void config(void)
 	close(bars);
 }
 
+/* ---- the standby's call: it blocks ----------------------------------------------------------------- */
+
+static void *waits(void *op)
+{
+	uint32_t arg = (uintptr_t)op;
+
+	return (void *)(intptr_t)(ioctl(fd, PCIEM_STANDBY, &arg) ? errno : 0);
+}
+
+static int ended(pthread_t thread)
+{
+	void *failed = NULL;
+
+	pthread_join(thread, &failed);
+	return (intptr_t)failed;
+}
+
+static pthread_t waiter(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, waits, (void *)PCIEM_STANDBY_WAIT))
+		bail("pthread_create");
+	usleep(100000);
+	return thread;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void standby(void)
+{
+	uint32_t dismiss = PCIEM_STANDBY_DISMISS, wait = PCIEM_STANDBY_WAIT, unknown = 3;
+	struct sigaction act = { .sa_handler = on_signal };
+	struct pciem_features f;
+	struct pciem_regs none = { 0 };
+	pthread_t thread;
+	int bars;
+
+	created();
+	must(PCIEM_FEATURES, &f, "FEATURES");
+	ok(f.flags & PCIEM_FEATURE_STANDBY, "the standby is a feature");
+	gets(EINVAL, PCIEM_STANDBY, &wait, "STANDBY without rows");
+	must(PCIEM_SET_REGS, &none, "SET_REGS");
+	gets(EFAULT, PCIEM_STANDBY, WILD, "STANDBY with a wild pointer");
+	gets(EINVAL, PCIEM_STANDBY, &unknown, "STANDBY of an unknown kind");
+	gets(0, PCIEM_STANDBY, &dismiss, "a dismissal of who is not there yet");
+	gets(ECANCELED, PCIEM_STANDBY, &wait, "he comes, and leaves");
+	thread = waiter();
+	gets(EBUSY, PCIEM_STANDBY, &wait, "one stands by, another may not");
+	gets(0, PCIEM_STANDBY, &dismiss, "he is dismissed");
+	is(ended(thread), ECANCELED, "and leaves");
+	sigaction(SIGUSR1, &act, NULL);
+	thread = waiter();
+	pthread_kill(thread, SIGUSR1);
+	is(ended(thread), EINTR, "a signal ends the call");
+	must(PCIEM_SET_CONFIG, (void *)&ids, "SET_CONFIG");
+	bars = must(PCIEM_REGISTER, NULL, "REGISTER");
+	must(PCIEM_START, NULL, "START");
+	thread = waiter();
+	must(PCIEM_STOP, NULL, "STOP");
+	is(ended(thread), ENODEV, "so does the end of the session");
+	gets(ENODEV, PCIEM_STANDBY, &wait, "and it stays so");
+	close(bars);
+}
+
 /* ---- mmap, read, write ------------------------------------------------------------------------ */
 
 static void refuses_map(int from, size_t len, int prot, int flags, uint64_t offset, const char *what)
@@ -587,6 +656,7 @@ int main(void)
 	ids_and_spaces();
 	rows();
 	config();
+	standby();
 	maps();
 	fds();
 	close(fd);

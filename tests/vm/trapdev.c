@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * trapdev.c: see trapdev.h. A host in small: the register file of kernel/core
- * applies the masks, two hooks do the rest, one thread serves the queue.
+ * applies the masks, two hooks do the rest, one thread serves the queue. A second
+ * stands by for when the first is interrupted by a driver that waits for it.
  *
  * Try it:  tests/vm/run trap
  */
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -17,7 +17,6 @@
 
 struct dev dev = { .fd = -1 };
 int drv = -1;
-static pthread_t server;
 
 #define ROW(off, sz, ...)							\
 	{ .offset = (off), .size = (sz), .lock = MB_NONE, .vector = MB_NONE,	\
@@ -42,6 +41,7 @@ static struct mb_reg rows[] = {
 	  .rd = ALL32, .w1c = ALL32 },
 	ROW(R_ASKED2, 4, .rd = ALL32, .flags = MB_REG_READ_HOOK),
 	ROW(R_RAISE, 4, .wr = ALL32, .flags = MB_REG_WRITE_HOOK),
+	ROW(R_BUSY, 4, .wr = ALL32, .flags = MB_REG_WRITE_HOOK),
 	ROW(0, 4, .bar = 4, .rd = ALL32, .wr = ALL32),
 };
 
@@ -105,6 +105,11 @@ static int write_hook(void *ctx, uint32_t row, uint64_t old, uint64_t raw, uint6
 
 		mb_regs_poke(&regs.state[row_at(R_STATUS)], ALL32, 1);
 		dev_ioctl(PCIEM_IRQ, &irq, "IRQ");
+	} else if (rows[row].offset == R_BUSY) {
+		uint64_t end = now_ns() + raw * 1000000;
+
+		while (now_ns() < end)
+			;
 	}
 	return 0;
 }
@@ -170,6 +175,37 @@ static void sleep_until_more(void)
 	__atomic_store_n(&dev.q->awake, 1, __ATOMIC_RELAXED);
 }
 
+/* Only one of the two threads handles requests at a time. */
+static bool take_turn(uint32_t who)
+{
+	uint32_t nobody = 0;
+
+	return atomic_compare_exchange_strong(&dev.turn, &nobody, who);
+}
+
+static void handle_next(void)
+{
+	handle(&dev.q->entry[dev.head % PCIEM_QUEUE_ENTRIES]);
+	__atomic_store_n(&dev.q->head, ++dev.head, __ATOMIC_RELEASE);
+}
+
+static void *stand_by(void *unused)
+{
+	__u32 op = PCIEM_STANDBY_WAIT;
+
+	(void)unused;
+	while (!ioctl(dev.fd, PCIEM_STANDBY, &op)) {
+		op = PCIEM_STANDBY_BUSY;
+		if (!take_turn(2))
+			continue;
+		while (more())
+			handle_next();
+		dev.turn = 0;
+		op = PCIEM_STANDBY_WAIT;
+	}
+	return NULL;
+}
+
 /* Spins for a millisecond after the last request, then sleeps. */
 void dev_serve(void)
 {
@@ -178,14 +214,15 @@ void dev_serve(void)
 
 	__atomic_store_n(&dev.q->awake, 1, __ATOMIC_RELAXED);
 	while (!dev.quit) {
-		if (more()) {
-			handle(&dev.q->entry[dev.head % PCIEM_QUEUE_ENTRIES]);
-			__atomic_store_n(&dev.q->head, ++dev.head, __ATOMIC_RELEASE);
+		if (more() && take_turn(1)) {
+			if (more())
+				handle_next();
+			dev.turn = 0;
 			idle = 0;
 		} else if (++idle % 256 == 0) {
 			if (idle == 256)
 				last = now_ns();
-			else if (dev.hold || now_ns() - last > 1000000)
+			else if (dev.hold || (!dev.spin && now_ns() - last > 1000000))
 				sleep_until_more();
 		}
 	}
@@ -198,10 +235,11 @@ static void *serve(void *unused)
 	return NULL;
 }
 
-void dev_thread(void)
+void dev_threads(void)
 {
-	dev.quit = 0;
-	if (pthread_create(&server, NULL, serve, NULL))
+	dev.quit = dev.turn = 0;
+	if (pthread_create(&dev.server, NULL, serve, NULL) ||
+	    pthread_create(&dev.standby, NULL, stand_by, NULL))
 		bail("pthread_create");
 }
 
@@ -289,7 +327,7 @@ void dev_open(uint64_t timeout_ns)
 	if (dev.bars < 0)
 		bail("REGISTER");
 	dev_map();
-	dev_thread();
+	dev_threads();
 	dev_ioctl(PCIEM_START, NULL, "START");
 	dev_wait_bound(1);
 }
@@ -297,8 +335,12 @@ void dev_open(uint64_t timeout_ns)
 /* The node first: what is left, the BARs' fd and the mappings, must still be sound. */
 void dev_close(void)
 {
+	__u32 op = PCIEM_STANDBY_DISMISS;
+
 	dev.quit = 1;
-	pthread_join(server, NULL);
+	dev_ioctl(PCIEM_STANDBY, &op, "STANDBY");
+	pthread_join(dev.server, NULL);
+	pthread_join(dev.standby, NULL);
 	close(dev.fd);
 	dev_wait_bound(0);
 	dev.ram[0]++;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * trapdev.h: the device that traphost.c tests accesses with: its register map,
- * the thread that serves it, and the driver's side in modules/traptest.c.
+ * the threads that serve it, and the driver's side in modules/traptest.c.
  *
  * Try it:  tests/vm/run trap
  */
 #ifndef TRAPDEV_H
 #define TRAPDEV_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ enum {
 	R_STATUS = 0x38,	/* ro, follows interrupt 0; writing 1 clears */
 	R_ASKED2 = 0x3c,	/* as R_ASKED */
 	R_RAISE = 0x40,		/* write hook: sets R_STATUS and raises */
+	R_BUSY = 0x44,		/* write hook that computes for so many ms */
 	RAM_SMALL = 0x800,	/* 256 bytes of ram in the registers' page */
 	RAM_PAGES = 0x4000,	/* 16 KiB of ram: mapped */
 	HOLE = 0xf000,		/* nothing */
@@ -49,6 +51,8 @@ enum {
  * @seen: what R_POSTED was written, in order, @nseen times
  * @hold: while set the host looks at no request
  * @told: requests by type
+ * @turn: who serves now: 0 nobody, 1 @server, 2 @standby
+ * @spin: the server never sleeps
  */
 struct dev {
 	int fd, bars;
@@ -56,9 +60,9 @@ struct dev {
 	struct mb_reg_state *state;
 	uint8_t *ram;			/* BAR 2 */
 	uint32_t seen[SEEN];
-	_Atomic uint32_t nseen, hold, quit, told[16];
-	uint32_t head;
-	bool spin;
+	_Atomic uint32_t nseen, hold, quit, told[16], turn, spin;
+	_Atomic uint32_t head;
+	pthread_t server, standby;
 };
 
 extern struct dev dev;
@@ -68,7 +72,7 @@ void dev_close(void);
 int dev_setup(uint64_t timeout_ns);	/* opened and ready for REGISTER; -errno */
 void dev_map(void);
 void dev_serve(void);			/* a thread's whole life */
-void dev_thread(void);
+void dev_threads(void);
 void dev_wait_bound(int bound);
 void dev_ioctl(unsigned long cmd, void *arg, const char *what);
 struct pciem_stats dev_stats(void);
