@@ -97,14 +97,6 @@ static void follow_bars(struct pciem_session *s)
 	}
 }
 
-static void tell_command(struct pciem_session *s, u16 command)
-{
-	struct pciem_request req = { .type = PCIEM_REQ_COMMAND, .data = command };
-
-	if (!pciem_queue_tell(s, &req))
-		pciem_warn(s, "queue full: the host is not told of COMMAND %#06x\n", command);
-}
-
 static void tell_power(struct pciem_session *s, u8 state)
 {
 	struct pciem_request req = { .type = PCIEM_REQ_POWER, .data = state };
@@ -187,7 +179,7 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int offset, int
 	else if (changed & (MB_CFG_COMMAND | MB_CFG_MSI | MB_CFG_MSIX))
 		pciem_irq_recheck(s);
 	if (changed & MB_CFG_COMMAND && s->native)
-		tell_command(s, command);
+		pciem_queue_command(s, command);
 	if (changed & MB_CFG_PM && s->native)
 		tell_power(s, power);
 	if (changed & MB_CFG_FLR && s->native)

@@ -240,6 +240,8 @@ bool pciem_queue_ask(struct pciem_session *s, struct pciem_request *req);
 bool pciem_queue_answered_soon(struct pciem_session *s, const struct pciem_request *req, u64 *data);
 u64 pciem_queue_answer(struct pciem_session *s, const struct pciem_request *req, bool may_sleep);
 void pciem_queue_forget(struct pciem_session *s, const struct pciem_request *req);
+/* Tell it of the COMMAND register: now, or, if the queue is full, the last value when there is room. */
+void pciem_queue_command(struct pciem_session *s, u16 command);
 void pciem_queue_kill(struct pciem_session *s);	/* the host is gone: end every wait, now */
 int pciem_queue_wake(struct pciem_session *s, u32 slot);
 void pciem_queue_wake_host(struct pciem_session *s);	/* whatever it said in awake */

@@ -28,11 +28,8 @@ static bool handled(struct pciem_queue_state *q, u32 target)
 	return (s32)(pciem_queue_head(q) - target) >= 0;
 }
 
-/* Under the lock. *@asleep: the host is, or is about to be; it asks pciem_queue_poll() first, which
- * takes the lock: either that sees the new tail, or the host's `awake = 0` is seen here.
- */
-static __always_inline bool put_locked(struct pciem_queue_state *q, const struct pciem_request *req,
-				       bool *asleep)
+/* Under the lock. */
+static __always_inline bool push(struct pciem_queue_state *q, const struct pciem_request *req)
 {
 	/* q->head is behind at worst, and not on a cache line that the host writes */
 	if (unlikely(q->tail - READ_ONCE(q->head) >= PCIEM_QUEUE_ENTRIES &&
@@ -41,6 +38,30 @@ static __always_inline bool put_locked(struct pciem_queue_state *q, const struct
 	q->shared->entry[q->tail % PCIEM_QUEUE_ENTRIES] = *req;
 	WRITE_ONCE(q->tail, q->tail + 1);
 	smp_store_release(&q->shared->tail, q->tail);
+	return true;
+}
+
+/* Under the lock: what is owed, before anything that comes after it. False: there is no room. */
+static noinline bool settle(struct pciem_queue_state *q)
+{
+	struct pciem_request req = { .type = PCIEM_REQ_COMMAND, .data = (u16)q->owed };
+
+	if (!q->owed)
+		return true;
+	if (!push(q, &req))
+		return false;
+	q->owed = 0;
+	return true;
+}
+
+/* Under the lock. *@asleep: the host is, or is about to be; it asks pciem_queue_poll() first, which
+ * takes the lock: either that sees the new tail, or the host's `awake = 0` is seen here.
+ */
+static __always_inline bool put_locked(struct pciem_queue_state *q, const struct pciem_request *req,
+				       bool *asleep)
+{
+	if ((unlikely(q->owed) && !settle(q)) || !push(q, req))
+		return false;
 	*asleep = !READ_ONCE(q->shared->awake);
 	return true;
 }
@@ -90,6 +111,22 @@ static u64 patience(struct pciem_session *s)
 	u64 ns = READ_ONCE(s->timeout_ns);
 
 	return pciem_queue_head(s->queue) ? ns : max_t(u64, ns, NSEC_PER_SEC);
+}
+
+/* A configuration write cannot wait for room: its caller holds a spinlock, and tells of no more than
+ * the newest value anyway. A host always comes to poll() once the queue is empty.
+ */
+void pciem_queue_command(struct pciem_session *s, u16 command)
+{
+	struct pciem_queue_state *q = s->queue;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&q->lock, flags);
+	q->owed = PCIEM_OWED | command;
+	settle(q);
+	raw_spin_unlock_irqrestore(&q->lock, flags);
+	if (!READ_ONCE(q->shared->awake))
+		wake_up_poll(&q->host, EPOLLIN);
 }
 
 /* ---- waiting for room, and for what was posted --------------------------------------------- */
@@ -190,15 +227,20 @@ static bool answered(struct pciem_session *s, u32 slot, u32 gen)
 }
 
 /* Asleep, the host must be told to call PCIEM_WAKE; its barrier is between gen and sleeping. */
-static bool sleep_for_answer(struct pciem_session *s, u32 slot, u32 gen, u64 ns)
+static bool sleep_for_answer(struct pciem_session *s, u32 slot, u32 gen, struct pciem_wait *w)
 {
 	struct pciem_queue_state *q = s->queue;
 	u32 *sleeping = &q->shared->slot[slot].sleeping;
+	u64 ns;
 
 	WRITE_ONCE(*sleeping, 1);
 	smp_mb();
-	wait_event_idle_timeout(q->sleepers[slot], answered(s, slot, gen) || READ_ONCE(s->dead),
-				nsecs_to_jiffies(ns) + 1);
+	/* Late ticks come in lumps: a jiffy may be over sooner than it should. */
+	while ((ns = pciem_wait_left(w)) &&
+	       !wait_event_idle_timeout(q->sleepers[slot],
+					answered(s, slot, gen) || READ_ONCE(s->dead),
+					nsecs_to_jiffies(ns) + 1))
+		;
 	WRITE_ONCE(*sleeping, 0);
 	return answered(s, slot, gen);
 }
@@ -214,7 +256,7 @@ static bool wait_for_answer(struct pciem_session *s, u32 slot, u32 gen, bool may
 		if (pciem_wait_spins(&w))
 			continue;
 		if (may_sleep)
-			return sleep_for_answer(s, slot, gen, pciem_wait_left(&w));
+			return sleep_for_answer(s, slot, gen, &w);
 		if (!pciem_wait_more(&w)) {
 			if (w.refused)
 				warn_held(s);
@@ -540,6 +582,7 @@ __poll_t pciem_queue_poll(struct pciem_session *s, struct file *f, struct poll_t
 	pciem_host_is_current(q);
 	poll_wait(f, &q->host, pt);
 	raw_spin_lock_irq(&q->lock);	/* see put_locked() */
+	settle(q);
 	ready = pciem_queue_drained(q) ? 0 : EPOLLIN | EPOLLRDNORM;
 	raw_spin_unlock_irq(&q->lock);
 	if (READ_ONCE(s->dead) || smp_load_acquire(&s->phase) == PCIEM_STOPPED)

@@ -14,6 +14,7 @@
 
 #define TOLD_BITS	12
 #define PCIEM_QUEUE_OWN	128	/* slots of CPUs */
+#define PCIEM_OWED	(1u << 16)
 
 /**
  * struct pciem_queue_state - the kernel's side of the queue
@@ -26,6 +27,7 @@
  * @sleepers: drivers asleep, a queue a slot
  * @host: poll()
  * @told: guest errors that were told, hashed
+ * @owed: PCIEM_OWED | a COMMAND that found the queue full; under @lock
  * @reported: completion timeouts in the log
  * @server: the host's thread that serves, as of its last call; under @lock
  * @standby: the host's second thread, once it has called; under @lock
@@ -46,6 +48,7 @@ struct pciem_queue_state {
 	wait_queue_head_t sleepers[PCIEM_QUEUE_SLOTS];
 	wait_queue_head_t host;
 	DECLARE_BITMAP(told, 1 << TOLD_BITS);
+	u32 owed;
 	struct ratelimit_state reported;
 	struct task_struct *server;
 	struct task_struct *standby;
@@ -118,6 +121,6 @@ void pciem_wait_begin(struct pciem_wait *w, struct pciem_queue_state *q, bool ma
 bool pciem_wait_spins(struct pciem_wait *w);
 /* Pauses, in whatever way is right by now. False: the time is over. */
 bool pciem_wait_more(struct pciem_wait *w);
-u64 pciem_wait_left(const struct pciem_wait *w);	/* ns */
+u64 pciem_wait_left(struct pciem_wait *w);	/* ns, as of now */
 
 #endif

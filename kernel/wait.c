@@ -114,7 +114,8 @@ bool pciem_wait_more(struct pciem_wait *w)
 	return !w->refused;
 }
 
-u64 pciem_wait_left(const struct pciem_wait *w)
+u64 pciem_wait_left(struct pciem_wait *w)
 {
+	look_at_clock(w);
 	return w->waited < w->limit ? w->limit - w->waited : 0;
 }

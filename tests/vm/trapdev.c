@@ -156,6 +156,9 @@ static void handle(const struct pciem_request *r)
 		mb_regs_write(&regs, r->bar, r->offset, r->size, r->data);
 		answer(r, 0);
 		break;
+	case PCIEM_REQ_COMMAND:
+		dev.command = r->data;
+		break;
 	}
 }
 

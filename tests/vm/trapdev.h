@@ -50,7 +50,7 @@ enum {
  * struct dev - the device, seen by its host
  * @seen: what R_POSTED was written, in order, @nseen times
  * @hold: while set the host looks at no request
- * @told: requests by type
+ * @told: requests by type; @command: the COMMAND register, as last told
  * @turn: who serves now: 0 nobody, 1 @server, 2 @standby
  * @spin: the server never sleeps
  */
@@ -60,7 +60,7 @@ struct dev {
 	struct mb_reg_state *state;
 	uint8_t *ram;			/* BAR 2 */
 	uint32_t seen[SEEN];
-	_Atomic uint32_t nseen, hold, quit, told[16], turn, spin;
+	_Atomic uint32_t nseen, hold, quit, told[16], turn, spin, command;
 	_Atomic uint32_t head;
 	pthread_t server, standby;
 };

@@ -412,6 +412,27 @@ static void decoding_off(void)
 	ok(rd(0, 0, R_SCRATCH, 4) != 5, "and a write meanwhile went nowhere");
 }
 
+/* A full queue has no room for it, and what the device does may depend on it. */
+static void command_behind_a_full_queue(void)
+{
+	uint32_t told = dev.told[PCIEM_REQ_COMMAND];
+	uint64_t end = now_ns() + 5000 * MS;
+	char cmd[200];
+
+	dev.hold = 1;
+	order((struct traptest) { .op = TT_BURST, .offset = R_POSTED, .size = 4,
+				  .count = PCIEM_QUEUE_ENTRIES });
+	snprintf(cmd, sizeof(cmd), "setpci -d %04x:%04x COMMAND=0:4 && setpci -d %04x:%04x COMMAND=4:4",
+		 TRAPTEST_VENDOR, TRAPTEST_DEVICE, TRAPTEST_VENDOR, TRAPTEST_DEVICE);
+	ok(!system(cmd), "bus mastering is turned off and on while the queue is full");
+	dev.hold = 0;
+	while (dev.told[PCIEM_REQ_COMMAND] == told && now_ns() < end)
+		usleep(1000);
+	is(dev.told[PCIEM_REQ_COMMAND] - told, 1, "the host hears of it once");
+	is(dev.command & 6, 6, "and of the last value");
+	is(rd(0, 0, R_EFFECT, 4), PCIEM_QUEUE_ENTRIES, "after what was posted before");
+}
+
 static void no_user_mmap(void)
 {
 	char path[128];
@@ -607,6 +628,7 @@ int main(int argc, char **argv)
 	wild_head();
 	one_cpu();
 	decoding_off();
+	command_behind_a_full_queue();
 	no_user_mmap();
 	figures();
 	push();
