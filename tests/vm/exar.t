@@ -11,8 +11,8 @@
 # allow: WARNING: .* pcim_iomap\+
 . tests/vm/lib.sh
 
-[ -c /dev/pciem ] || skip_all 'there is no /dev/pciem'
-modprobe 8250_exar || skip_all 'there is no 8250_exar driver'
+need test -c /dev/pciem
+need modprobe 8250_exar
 
 # The interrupt handler of an 8250 reads registers that Lua answers, some with interrupts off: one CPU is the host's,
 # the other is the driver's, so that neither waits for a CPU that the other holds. And since a read takes a character

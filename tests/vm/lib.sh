@@ -45,12 +45,6 @@ need() {
 	exit 1
 }
 
-# skip_all REASON: ends the script without a test, for what this kernel was not built with.
-skip_all() {
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-
 # The plan, last; ends the script.
 done_testing() {
 	echo "1..$mb_tests"
