@@ -44,6 +44,8 @@ end' "lua/devices/$1.lua" | sort
 }
 got() { grep -v '^#' "$registers" | awk '{ print $3, $4 }' | sort; }
 
+# where another script has loaded it, it would take the device first
+lsmod | grep -q '^nvme ' && need rmmod nvme
 for device in edu:1234:11e8 ten:1234:0010 nvme:1234:4e56; do
 	name=${device%%:*}
 	bind "$name" "${device#*:}" || continue
