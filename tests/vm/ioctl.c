@@ -240,8 +240,8 @@ static void too_late(void)
 	gets(EALREADY, PCIEM_START, NULL, "a second START");
 	gets(0, PCIEM_STOP, NULL, "STOP");
 	gets(EALREADY, PCIEM_STOP, NULL, "a second STOP");
-	comes_to(EINVAL, PCIEM_START, NULL, "START after STOP");
-	gets(EINVAL, PCIEM_INJECT_IRQ, &inject, "INJECT_IRQ after STOP");
+	comes_to(EINVAL, PCIEM_INJECT_IRQ, &inject, "INJECT_IRQ after STOP");
+	gets(EINVAL, PCIEM_START, NULL, "START after STOP");
 	gets(EINVAL, PCIEM_DMA, arg, "DMA after STOP");
 	close(bars);
 }
