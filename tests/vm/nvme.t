@@ -148,16 +148,16 @@ mb_device_log=/run/reload.log
 mb_device_pid=$!
 ok 'reload: the device starts' wait_for 20 test -b /dev/nvme0n1
 
-# reload: waits for the prompt's answer; 0 when it is yes.
-answers() { wc -l <$mb_device_log; }
-answered() { [ "$(answers)" -gt "$1" ]; }
+# reload: waits for the prompt's answer; 0 when it is yes. Each asks for one of its own: a prompt also loads a file
+# again when it is saved, and says so.
+asked=0
+answered() { grep -Eq "(reloaded|refused) $asked\b" "$mb_device_log"; }
 reload() {
-	local before
-	before=$(answers)
-	echo 'mb.devices.nvme:reload() and "reloaded" or "refused"' >&7
-	wait_for 20 answered "$before" && tail -n 1 $mb_device_log | grep -q reloaded
+	asked=$((asked + 1))
+	echo "(mb.devices.nvme:reload() and 'reloaded' or 'refused') .. ' $asked'" >&7
+	wait_for 20 answered && grep -q "reloaded $asked\b" "$mb_device_log"
 }
-refused() { ! reload && tail -n 1 $mb_device_log | grep -q refused; }
+refused() { ! reload && answered; }
 again=0 wrong=''
 fio --name=reload --filename=/dev/nvme0n1 --rw=randwrite --bs=4k --size=64M --direct=1 --ioengine=libaio --iodepth=16 \
 	--verify=crc32c --verify_fatal=1 >$log 2>&1 &
