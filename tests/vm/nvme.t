@@ -150,10 +150,9 @@ ok 'reload: the device starts' wait_for 20 test -b /dev/nvme0n1
 
 # reload: waits for the prompt's answer; 0 when it is yes. Each asks for one of its own: a prompt also loads a file
 # again when it is saved, and says so.
-asked=0
 answered() { grep -Eq "(reloaded|refused) $asked\b" "$mb_device_log"; }
 reload() {
-	asked=$((asked + 1))
+	asked=${EPOCHREALTIME/[.,]/}
 	echo "(mb.devices.nvme:reload() and 'reloaded' or 'refused') .. ' $asked'" >&7
 	wait_for 20 answered && grep -q "reloaded $asked\b" "$mb_device_log"
 }
