@@ -5,27 +5,7 @@
 # Try: tests/cli/doc.t
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
-
-n=0 bad=0
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-		bad=$((bad + 1))
-		echo "not ok $n - $2"
-		[ -s "$dir/why" ] && head -20 "$dir/why" | sed 's/^/# /'
-	fi
-}
-
-# says STATUS PATTERN WHAT COMMAND…
-says() {
-	local want=$1 pattern=$2 what=$3 status
-	shift 3
-	timeout 20 "$@" </dev/null >"$dir/why" 2>&1
-	status=$?
-	[ $status = "$want" ] && grep -qE -- "$pattern" "$dir/why"
-	result $? "$what (status $status)"
-}
+. tests/cli/lib.sh
 
 says 0 '^\| `0x08` \| \[factorial\]\(#factorial\) \| 32 \| rw' "Markdown to standard output" ./moonbar doc lua/devices/edu.lua
 says 0 '^<!DOCTYPE html>' "--format html" ./moonbar doc --format html lua/devices/edu.lua

@@ -5,28 +5,8 @@
 # Try: tests/cli/driver.t
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
+. tests/cli/lib.sh
 
-n=0 bad=0
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-		bad=$((bad + 1))
-		echo "not ok $n - $2"
-		[ -s "$dir/why" ] && head -20 "$dir/why" | sed 's/^/# /'
-	fi
-	: >"$dir/why"
-}
-
-# says STATUS PATTERN WHAT COMMAND…
-says() {
-	local want=$1 pattern=$2 what=$3 status
-	shift 3
-	timeout 20 "$@" </dev/null >"$dir/why" 2>&1
-	status=$?
-	[ $status = "$want" ] && grep -qE -- "$pattern" "$dir/why"
-	result $? "$what (status $status)"
-}
 has() { grep -qF -- "$2" "$dir/hard.c"; result $? "$1"; }
 has_not() { ! grep -nE -- "$2" "$dir/hard.c" >"$dir/why"; result $? "$1"; }
 
