@@ -7,6 +7,7 @@
 # own_apt COMMAND ARGUMENT…: apt-get or apt-cache with everything of its own under $apt; what the machine's configuration
 # says of proxies still holds. A mirror's snapshot may count as expired by this machine's clock; signatures are checked
 # all the same.
+# shellcheck disable=SC2154 # $apt is the caller's
 own_apt() {
 	local cmd=$1
 	shift
