@@ -6,16 +6,7 @@
 local support = dofile "tests/spec/support.lua"
 local mb = support.mb
 
-local seen
-before_each(function()
-  seen = {}
-  package.loaded.seen = seen
-end)
-after_each(function()
-  package.loaded.seen = nil
-  support.free_all()
-  support.take_said()
-end)
+local seen = support.seen(before_each, after_each)
 
 local function load(text)
   local head = 'device "t" { id = "1234:5678", intx = true }\nlocal seen = require "seen"\n'

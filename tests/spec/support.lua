@@ -64,4 +64,20 @@ function support.free_all()
   for _, dev in pairs(mb.devices) do dev:free() end
 end
 
+-- For a whole spec file: the table in which a test's device leaves what the test is to see, through `require "seen"`.
+-- It is empty when a test begins; devices and messages are gone when one ends.
+function support.seen(before_each, after_each)
+  local seen = {}
+  before_each(function()
+    for key in pairs(seen) do seen[key] = nil end
+    package.loaded.seen = seen
+  end)
+  after_each(function()
+    package.loaded.seen = nil
+    support.free_all()
+    support.take_said()
+  end)
+  return seen
+end
+
 return support

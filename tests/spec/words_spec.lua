@@ -7,17 +7,7 @@ local support = dofile "tests/spec/support.lua"
 local mb = support.mb
 local device = support.device
 
--- What a test's device left for the test to see, through `require "seen"`.
-local seen
-before_each(function()
-  seen = {}
-  package.loaded.seen = seen
-end)
-after_each(function()
-  package.loaded.seen = nil
-  support.free_all()
-  support.take_said()
-end)
+local seen = support.seen(before_each, after_each)
 
 local head = 'local seen = require "seen"\n'
 
