@@ -16,16 +16,7 @@ fi
 [ "${1-}" != build ] || exit 0
 need test -c /dev/pciem
 insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/irqtest.ko" || exit
-complete=''
-while IFS= read -r line; do
-	case $line in
-	'ok '*) pass "${line#ok * - }" ;;
-	'not ok '*) fail "${line#not ok * - }" ;;
-	'1..'*) complete=1 ;;
-	*) echo "$line" ;;
-	esac
-done < <($host)
-is 'bushost came to its end' "$complete" 1
+results $host
 
 # One device stays while it is looked at.
 coproc $host stay

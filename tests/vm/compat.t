@@ -16,16 +16,7 @@ fi
 need test -c /dev/pciem
 before=$(cat /sys/module/pciem/refcnt)
 insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/traptest.ko" || exit
-complete=''
-while IFS= read -r line; do
-	case $line in
-	'ok '*) pass "${line#ok * - }" ;;
-	'not ok '*) fail "${line#not ok * - }" ;;
-	'1..'*) complete=1 ;;
-	*) echo "$line" ;;
-	esac
-done < <($prog </dev/null)
-is 'the program came to its end' "$complete" 1
+results $prog
 ok 'the test driver can be unloaded' rmmod traptest
 is 'nobody holds the module' "$(cat /sys/module/pciem/refcnt)" "$before"
 done_testing

@@ -22,16 +22,7 @@ if [ "${1-}" = bench ]; then
 	$host bench
 	exit
 fi
-complete=''
-while IFS= read -r line; do
-	case $line in
-	'ok '*) pass "${line#ok * - }" ;;
-	'not ok '*) fail "${line#not ok * - }" ;;
-	'1..'*) complete=1 ;;
-	*) echo "$line" ;;
-	esac
-done < <($host)
-is 'dmahost came to its end' "$complete" 1
+results $host
 ok 'the test driver can be unloaded' rmmod dmatest
 if [ -n "${want_iommu-}" ]; then
 	like 'an IOMMU is at work' "$(ls /sys/kernel/iommu_groups)" '[0-9]'

@@ -13,16 +13,7 @@ fi
 [ "${1-}" != build ] || exit 0
 need test -c /dev/pciem
 before=$(cat /sys/module/pciem/refcnt)
-complete=''
-while IFS= read -r line; do
-	case $line in
-	'ok '*) pass "${line#ok * - }" ;;
-	'not ok '*) fail "${line#not ok * - }" ;;
-	'1..'*) complete=1 ;;
-	*) echo "$line" ;;
-	esac
-done < <($prog </dev/null)
-is 'the program came to its end' "$complete" 1
+results $prog
 is 'nobody holds the module' "$(cat /sys/module/pciem/refcnt)" "$before"
 is 'no bus is left' "$(find /sys/bus/pci/devices -name '1????:*' | wc -l)" 0
 is 'no window is left' "$(grep -c 'pciem' /proc/iomem)" 0

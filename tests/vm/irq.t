@@ -15,15 +15,6 @@ fi
 [ "${1-}" != build ] || exit 0
 need test -c /dev/pciem
 insmod "${MB_MODULES:-build/module/$(uname -r | cut -d. -f1,2)}/irqtest.ko" || exit
-complete=''
-while IFS= read -r line; do
-	case $line in
-	'ok '*) pass "${line#ok * - }" ;;
-	'not ok '*) fail "${line#not ok * - }" ;;
-	'1..'*) complete=1 ;;
-	*) echo "$line" ;;
-	esac
-done < <($host)
-is 'irqhost came to its end' "$complete" 1
+results $host
 ok 'the test driver can be unloaded' rmmod irqtest
 done_testing

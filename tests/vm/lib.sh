@@ -38,6 +38,20 @@ like() {
 	if [[ $2 =~ $3 ]]; then pass "$1"; else fail "$1" "got:    $2" "wanted a match of: $3"; fi
 }
 
+# results COMMAND…: its TAP becomes ours; that it came to its end is a result, too.
+results() {
+	local complete='' line
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) pass "${line#ok * - }" ;;
+		'not ok '*) fail "${line#not ok * - }" ;;
+		'1..'*) complete=1 ;;
+		*) echo "$line" ;;
+		esac
+	done < <("$@" </dev/null)
+	is "$* came to its end" "$complete" 1
+}
+
 # need COMMAND…: what the tests behind it cannot do without; ends the script, which counts as failed.
 need() {
 	"$@" >/dev/null 2>&1 && return

@@ -22,19 +22,6 @@ if [ "${1-}" = bench ]; then
 	$host bench
 	exit
 fi
-# results COMMAND…: its TAP becomes ours
-results() {
-	local complete='' line
-	while IFS= read -r line; do
-		case $line in
-		'ok '*) pass "${line#ok * - }" ;;
-		'not ok '*) fail "${line#not ok * - }" ;;
-		'1..'*) complete=1 ;;
-		*) echo "$line" ;;
-		esac
-	done < <("$@")
-	is "$* came to its end" "$complete" 1
-}
 results $host
 like 'what a driver left mapped is named' "$(dmesg)" 'the driver never unmapped 1 pages of its BARs'
 like 'a given-up read is named' "$(dmesg)" 'BAR 0 \+ 0x18: a read of 4 bytes was not answered in 50000 us'
